@@ -1,0 +1,1 @@
+"""Strategies: which comparisons to ask, and what the answers amount to."""

@@ -1,0 +1,37 @@
+"""Ask in both orders."""
+
+from dataclasses import dataclass, field
+
+from rrm_harness import Comparison, Outcome, Play, Register, Strategy, hookimpl
+from rrm_harness.outcomes import first_failure, sum_notes, sum_scores
+
+from .single import Single
+
+
+@dataclass(frozen=True)
+class BothOrders(Strategy):
+    """The order given and its reverse; scores are the mean of the two.
+
+    Two verdicts that contradict each other are a tie. If either order fails, the
+    outcome fails: one order alone would let position decide. The two outcomes are
+    the outcome's parts, for benchmarks with a rule of their own (JudgeBench, LLMBar).
+    """
+
+    inner: Strategy = field(default_factory=Single)
+
+    def play(self, comparison: Comparison) -> Play:
+        games = yield [
+            self.inner.play(comparison),
+            self.inner.play(comparison.reversed()),
+        ]
+        failure = first_failure(games)
+        scores = {} if failure else sum_scores(games, weight=0.5)
+        return Outcome(scores, failure, tuple(games), sum_notes(games))
+
+    def cost(self, responses: int) -> int:
+        return 2 * self.inner.cost(responses)
+
+
+@hookimpl
+def register_strategies(register: Register) -> None:
+    register("both-orders", BothOrders)

@@ -1,0 +1,110 @@
+"""A round robin, rated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Literal
+
+from rrm_harness import (
+    Comparison,
+    Outcome,
+    Play,
+    Register,
+    SpecError,
+    Strategy,
+    chance,
+    hookimpl,
+)
+from rrm_harness.outcomes import first_failure, sum_notes
+
+from .single import Single
+from .voting import Voting
+
+INITIAL, BASE, SCALE, K_FACTOR = 1000.0, 10.0, 400.0, 4.0
+PRIOR = 0.1
+"""The weight of one drawn game a pair: without it an unbeaten response's
+Bradley-Terry strength is infinite and the fit does not converge."""
+
+
+@dataclass(frozen=True)
+class Elo(Strategy):
+    """Every pair once; scores are ratings, the highest wins.
+
+    `rating=elo` rates the matches one after the other in an order drawn from the
+    seed and the example, with the published parameters (initial 1000, base 10, scale
+    400, K 4). `rating=bradley-terry` does not depend on any order. Each pair is shown
+    in a seeded order unless an inner strategy says otherwise; `k` votes settle it. A
+    tied match is half a win to each; a failed one is left out; the outcome fails when
+    no match has a result.
+
+    Source: microsoft/LMOps@af6bc85, RRM-evaluation, elo_rival_results.py.
+    """
+
+    k: int = 1
+    rating: Literal["elo", "bradley-terry"] = "elo"
+    inner: Strategy = field(default_factory=lambda: Single("seeded"))
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise SpecError(f"elo,k={self.k}: k must be at least 1")
+        if self.k > 1:
+            object.__setattr__(self, "inner", Voting(self.k, inner=self.inner))
+
+    def play(self, comparison: Comparison) -> Play:
+        pairs = list(combinations(comparison.order, 2))
+        if not pairs:
+            return Outcome(dict.fromkeys(comparison.order, INITIAL))
+        games = yield [self.inner.play(comparison.only(*pair)) for pair in pairs]
+        played = [
+            (pair, game.winners)
+            for pair, game in zip(pairs, games, strict=True)
+            if game.failure is None
+        ]
+        notes = sum_notes(games)
+        if len(played) < len(games):
+            notes["matches_left_out"] = len(games) - len(played)
+        if not played:
+            return Outcome(failure=first_failure(games), notes=notes)
+        key = (comparison.seed, comparison.example.id, "matches", comparison.sample)
+        shuffled = [played[i] for i in chance.permutation(len(played), *key)]
+        ratings = self._rate(shuffled)
+        scores = {index: ratings.get(index, INITIAL) for index in comparison.order}
+        return Outcome(scores, notes=notes)
+
+    def _rate(
+        self, matches: Sequence[tuple[tuple[int, int], tuple[int, ...]]]
+    ) -> dict[int, float]:
+        import evalica
+
+        won = {True: evalica.Winner.X, False: evalica.Winner.Y}
+        xs = [pair[0] for pair, _ in matches]
+        ys = [pair[1] for pair, _ in matches]
+        winners = [
+            evalica.Winner.Draw if len(best) > 1 else won[best[0] == pair[0]]
+            for pair, best in matches
+        ]
+        if self.rating == "elo":
+            rated = evalica.elo(
+                xs, ys, winners, initial=INITIAL, base=BASE, scale=SCALE, k=K_FACTOR
+            )
+            return {int(i): float(score) for i, score in rated.scores.items()}
+        order = sorted(range(len(xs)), key=lambda match: (xs[match], ys[match]))
+        xs, ys, winners = ([column[i] for i in order] for column in (xs, ys, winners))
+        count = len(xs)
+        rated = evalica.bradley_terry(
+            xs + xs,
+            ys + ys,
+            winners + [evalica.Winner.Draw] * count,
+            weights=[1.0] * count + [PRIOR] * count,
+            tolerance=1e-12,
+            limit=100_000,
+        )
+        return {int(i): float(f"{score:.9g}") for i, score in rated.scores.items()}
+
+    def cost(self, responses: int) -> int:
+        return responses * (responses - 1) // 2 * self.inner.cost(2)
+
+
+@hookimpl
+def register_strategies(register: Register) -> None:
+    register("elo", Elo)

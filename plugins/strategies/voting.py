@@ -1,0 +1,88 @@
+"""Ask k times and take the majority."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from rrm_harness import (
+    Comparison,
+    Outcome,
+    Play,
+    Register,
+    SpecError,
+    Strategy,
+    hookimpl,
+)
+from rrm_harness.outcomes import first_failure, sum_notes
+
+from .single import Single
+
+
+@dataclass(frozen=True)
+class Voting(Strategy):
+    """The majority of k votes: 1 for the winner, shared when the vote is tied.
+
+    A vote goes to the response that it scores highest and is split when several share
+    that. A failed vote counts for nobody; the outcome fails when all votes do.
+    `stop=exact` asks no vote that cannot matter: it ends when the rest cannot change
+    the majority, so the outcome is the one that all k would give. `stop=none` asks all.
+    """
+
+    k: int = 5
+    stop: Literal["exact", "none"] = "exact"
+    inner: Strategy = field(default_factory=Single)
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise SpecError(f"voting,k={self.k}: k must be at least 1")
+
+    def play(self, comparison: Comparison) -> Play:
+        votes: list[Outcome] = []
+        while needed := self._needed(votes):
+            samples = range(len(votes), len(votes) + needed)
+            votes += yield [
+                self.inner.play(comparison.resampled(comparison.sample * self.k + each))
+                for each in samples
+            ]
+        notes = {**sum_notes(votes), "votes": len(votes)}
+        notes["votes_saved"] = notes.get("votes_saved", 0) + self.k - len(votes)
+        tally = _tally(votes)
+        if not tally:
+            return Outcome({}, first_failure(votes), tuple(votes), notes)
+        best = max(tally.values())
+        leaders = [index for index, count in tally.items() if count == best]
+        scores = {
+            index: 1 / len(leaders) if index in leaders else 0.0
+            for index in comparison.order
+        }
+        return Outcome(scores, None, tuple(votes), notes)
+
+    def _needed(self, votes: Sequence[Outcome]) -> int:
+        """The fewest further votes after which the majority could be settled."""
+        rest = self.k - len(votes)
+        if self.stop == "none" or not rest:
+            return rest
+        none = [Fraction(), Fraction()]
+        first, second, *_ = sorted(_tally(votes).values(), reverse=True) + none
+        lead = first - second
+        if lead > rest:
+            return 0
+        return min(rest, (rest - lead) // 2 + 1)
+
+    def cost(self, responses: int) -> int:
+        return self.k * self.inner.cost(responses)
+
+
+def _tally(votes: Sequence[Outcome]) -> dict[int, Fraction]:
+    """Votes per response that got any, a split vote in equal parts."""
+    tally: dict[int, Fraction] = {}
+    for vote in votes:
+        for index in vote.winners:
+            tally[index] = tally.get(index, Fraction()) + Fraction(1, len(vote.winners))
+    return tally
+
+
+@hookimpl
+def register_strategies(register: Register) -> None:
+    register("voting", Voting)

@@ -1,0 +1,86 @@
+"""The evaluation harness for reward models and LLM judges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rrm_harness import chance
+from rrm_harness.errors import (
+    DataError,
+    EngineError,
+    HarnessError,
+    OutputError,
+    PluginError,
+    SpecError,
+    StoreError,
+    TemplateError,
+)
+from rrm_harness.hookspecs import Register, RegisterFolder, hookimpl
+from rrm_harness.records import (
+    BadRow,
+    Comparison,
+    Completion,
+    Dataset,
+    Engine,
+    Example,
+    Failure,
+    Judge,
+    Judgment,
+    Message,
+    Outcome,
+    Play,
+    Request,
+    Strategy,
+)
+
+if TYPE_CHECKING:
+    from rrm_harness.evaluate import evaluate
+    from rrm_harness.metrics import Row, Rule
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BadRow",
+    "Comparison",
+    "Completion",
+    "DataError",
+    "Dataset",
+    "Engine",
+    "EngineError",
+    "Example",
+    "Failure",
+    "HarnessError",
+    "Judge",
+    "Judgment",
+    "Message",
+    "Outcome",
+    "OutputError",
+    "Play",
+    "PluginError",
+    "Register",
+    "RegisterFolder",
+    "Request",
+    "Row",
+    "Rule",
+    "SpecError",
+    "StoreError",
+    "Strategy",
+    "TemplateError",
+    "__version__",
+    "chance",
+    "evaluate",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is heavier only when it is asked for."""
+    if name == "evaluate":
+        from rrm_harness.evaluate import evaluate
+
+        return evaluate
+    if name in ("Rule", "Row"):
+        from rrm_harness import metrics
+
+        return getattr(metrics, name)
+    raise AttributeError(f"module 'rrm_harness' has no attribute '{name}'")

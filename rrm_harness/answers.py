@@ -1,0 +1,240 @@
+"""Answer comparisons: from the store, from the judge itself, or through its engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import NamedTuple
+
+from rrm_harness import chance
+from rrm_harness.errors import EngineError, HarnessError, SpecError
+from rrm_harness.records import (
+    Comparison,
+    Completion,
+    Engine,
+    Failure,
+    Judge,
+    Judgment,
+    Request,
+)
+from rrm_harness.store import RunStore
+
+
+class Bench(NamedTuple):
+    """A judge and the engine that runs its requests."""
+
+    judge: Judge
+    engine: Engine | None = None
+
+
+class Answer(NamedTuple):
+    """A judgment, the key of its content, and whether it cost nothing to have."""
+
+    key: bytes
+    judgment: Judgment
+    cached: bool
+
+
+@dataclass(slots=True)
+class _Job:
+    """A comparison under way: what it still lacks, and who waits for it."""
+
+    key: bytes
+    comparison: Comparison
+    completions: list[Completion | None]
+    waiters: list[object] = field(default_factory=list)
+
+
+class Answers:
+    """Judgments for comparisons, each content asked at most once.
+
+    A failure is handed out again within the run and asked again in the next.
+    """
+
+    def __init__(
+        self, benches: Mapping[str, Bench], store: RunStore | None = None
+    ) -> None:
+        self._benches = benches
+        self._store = store
+        self._identities = {
+            role: chance.digest(
+                bench.judge.identity, bench.engine.identity if bench.engine else ""
+            ).hex()
+            for role, bench in benches.items()
+        }
+        self._jobs: dict[bytes, _Job] = {}
+        self._tickets: dict[int, tuple[_Job, int]] = {}
+        self._outstanding = dict.fromkeys(benches, 0)
+        self._failed: dict[bytes, Judgment] = {}
+        self._next_ticket = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an engine still owes something."""
+        return bool(self._tickets)
+
+    def pointwise(self, comparison: Comparison) -> bool:
+        """Tell whether the comparison is to be asked one response at a time."""
+        judge = self._bench(comparison).judge
+        return judge.pointwise and len(comparison.order) > 1
+
+    def ask(self, comparison: Comparison, waiter: object) -> Answer | None:
+        """Return the answer if it is at hand, else submit; `collect` will bring it.
+
+        Raises:
+            SpecError: The judge cannot take this number of responses, or the judge
+                needs an engine and none was given.
+        """
+        bench = self._bench(comparison)
+        _refuse_wrong_number(bench.judge, comparison)
+        try:
+            requests = tuple(bench.judge.render(comparison))
+        except HarnessError:
+            raise
+        except Exception as error:
+            requests = ()
+            key = self._key(comparison, requests)
+            return self._finish(key, comparison, _judge_error(error))
+        key = self._key(comparison, requests)
+        if key in self._jobs:
+            self._jobs[key].waiters.append(waiter)
+            return None
+        if key in self._failed:
+            return Answer(key, self._failed[key], cached=True)
+        stored = self._store.get(key, comparison) if self._store else None
+        if stored is not None:
+            return Answer(key, stored, cached=True)
+        if not requests:
+            return self._finish(key, comparison, _parse(bench.judge, comparison, ()))
+        self._submit(_Job(key, comparison, [None] * len(requests), [waiter]), requests)
+        return None
+
+    def collect(self) -> Iterator[tuple[object, Answer]]:
+        """Advance the engines; yield every waiter whose answer came in."""
+        for role, bench in self._benches.items():
+            if bench.engine is None or not self._outstanding[role]:
+                continue
+            for ticket, completion in bench.engine.collect():
+                yield from self._take(role, ticket, completion)
+
+    def _take(
+        self, role: str, ticket: int, completion: Completion
+    ) -> Iterator[tuple[object, Answer]]:
+        if ticket not in self._tickets:
+            raise EngineError(
+                f"the engine answered ticket {ticket}, which it was not given;"
+                " this is a fault of the engine's plugin"
+            )
+        job, place = self._tickets.pop(ticket)
+        self._outstanding[role] -= 1
+        job.completions[place] = completion
+        completions = [done for done in job.completions if done is not None]
+        if len(completions) < len(job.completions):
+            return
+        del self._jobs[job.key]
+        judge = self._benches[role].judge
+        judgment = _parse(judge, job.comparison, completions)
+        answer = self._finish(job.key, job.comparison, judgment)
+        yield job.waiters[0], answer
+        for waiter in job.waiters[1:]:
+            yield waiter, answer._replace(cached=True)
+
+    def _bench(self, comparison: Comparison) -> Bench:
+        if comparison.role not in self._benches:
+            raise SpecError(
+                f"the strategy asks a {comparison.role} judge and none was given;"
+                f" add --{comparison.role}-judge SPEC"
+            )
+        return self._benches[comparison.role]
+
+    def _key(self, comparison: Comparison, requests: Sequence[Request]) -> bytes:
+        identity = self._identities[comparison.role]
+        if requests:
+            return chance.digest(identity, comparison.sample, repr(requests))
+        return chance.digest(
+            identity,
+            comparison.example.id,
+            repr(comparison.order),
+            comparison.sample,
+            comparison.seed,
+            comparison.critique,
+            repr(comparison.example.prompt),
+            repr(comparison.responses),
+        )
+
+    def _submit(self, job: _Job, requests: Sequence[Request]) -> None:
+        role = job.comparison.role
+        engine = self._benches[role].engine
+        if engine is None:
+            raise SpecError(
+                "this judge runs a model and no engine was given; add --engine SPEC"
+                " (rrm-harness list engines)"
+            )
+        self._jobs[job.key] = job
+        for place, request in enumerate(requests):
+            self._tickets[self._next_ticket] = (job, place)
+            self._outstanding[role] += 1
+            engine.submit(self._next_ticket, request)
+            self._next_ticket += 1
+
+    def _finish(
+        self, key: bytes, comparison: Comparison, judgment: Judgment
+    ) -> Answer:
+        if judgment.failure is not None:
+            self._failed[key] = judgment
+        if self._store is not None:
+            self._store.put(key, comparison, judgment)
+        return Answer(key, judgment, cached=False)
+
+
+def _refuse_wrong_number(judge: Judge, comparison: Comparison) -> None:
+    shown = len(comparison.order)
+    if shown < judge.fewest or (judge.most is not None and shown > judge.most):
+        bounds = f"{judge.fewest} to {judge.most}" if judge.most else judge.fewest
+        raise SpecError(
+            f"example '{comparison.example.id}' shows {shown} responses at once and"
+            f" the judge takes {bounds}; use a strategy that asks less at a time, such"
+            " as knockout or elo"
+        )
+
+
+def _parse(
+    judge: Judge, comparison: Comparison, completions: Sequence[Completion]
+) -> Judgment:
+    """The judge's reading, or a failure; one bad row never ends a run."""
+    usage = (
+        sum(completion.prompt_tokens for completion in completions),
+        sum(completion.completion_tokens for completion in completions),
+    )
+    for completion in completions:
+        if completion.failure is not None:
+            judgment = Judgment.failed(completion.failure, completion.text)
+            break
+    else:
+        try:
+            judgment = judge.parse(comparison, completions)
+        except Exception as error:
+            judgment = _judge_error(error)
+    if not completions:
+        usage = (judgment.prompt_tokens, judgment.completion_tokens)
+    return replace(
+        _checked(judgment, comparison),
+        prompt_tokens=usage[0],
+        completion_tokens=usage[1],
+    )
+
+
+def _checked(judgment: Judgment, comparison: Comparison) -> Judgment:
+    if judgment.failure is not None:
+        return replace(judgment, scores=())
+    scores = tuple(map(float, judgment.scores))
+    expected = 1 if comparison.role == "meta" else len(comparison.order)
+    if len(scores) != expected or not all(map(isfinite, scores)):
+        problem = f"scores {scores} for {expected} responses; {judgment.text}"
+        return Judgment.failed(Failure.INVALID_SCORE, problem)
+    return replace(judgment, scores=scores)
+
+
+def _judge_error(error: Exception) -> Judgment:
+    return Judgment.failed(Failure.JUDGE_ERROR, f"{type(error).__name__}: {error}")

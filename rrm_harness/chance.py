@@ -1,0 +1,37 @@
+"""Chance as a keyed, stable hash: same key, same draw, on every machine."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+Key = str | int
+
+
+def digest(*key: Key) -> bytes:
+    """Return 16 bytes that depend on the key's parts and on nothing else."""
+    hashed = blake2b(digest_size=16)
+    for part in key:
+        text = str(part).encode("utf-8", "surrogatepass")
+        hashed.update(len(text).to_bytes(8, "big"))
+        hashed.update(text)
+    return hashed.digest()
+
+
+def seed(*key: Key) -> int:
+    """Return an unsigned 32-bit seed."""
+    return int.from_bytes(digest(*key)[:4], "big")
+
+
+def uniform(*key: Key) -> float:
+    """Return a number in [0, 1)."""
+    return int.from_bytes(digest(*key)[:7], "big") / 2**56
+
+
+def coin(*key: Key) -> bool:
+    """Toss a fair coin."""
+    return bool(digest(*key)[0] & 1)
+
+
+def permutation(count: int, *key: Key) -> tuple[int, ...]:
+    """Return 0 … count-1 in a random order."""
+    return tuple(sorted(range(count), key=lambda index: digest(*key, index)))

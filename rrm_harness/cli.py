@@ -1,0 +1,260 @@
+"""The command line: run, report, list, demo, path.
+
+Exit codes: 0 finished; 2 a mistake that the message says how to mend; 3 finished,
+but nothing could be scored; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rrm_harness import __version__
+from rrm_harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from rrm_harness.evaluate import Progress
+
+NOTHING_SCORED, MISTAKE, INTERRUPTED = 3, 2, 130
+LISTED = ("judges", "strategies", "engines", "datasets", "tasks", "templates", "parsers")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rrm-harness")
+def commands() -> None:
+    """Evaluate reward models and LLM judges.
+
+    A judge, a dataset and a strategy in; numbers with intervals out. SPEC is a name
+    with options: voting,k=5. Strategies nest: "knockout of both-orders of voting,k=5".
+    """
+
+
+@commands.command()
+@click.option("--judge", required=True, metavar="SPEC", help="Who judges.")
+@click.option("--dataset", required=True, metavar="SPEC", help="What is judged.")
+@click.option(
+    "--strategy", metavar="SPEC", help="What is asked. [default: the published protocol]"
+)
+@click.option("--engine", metavar="SPEC", help="What runs the judge's model.")
+@click.option("--meta-judge", metavar="SPEC", help="A judge of judgments.")
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The run's directory; the same command again continues.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N examples.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For every draw.")
+@click.option("--skip-bad-rows", is_flag=True, help="Count malformed rows, go on.")
+@click.option(
+    "--reuse",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A run whose judgments may be used. [default: the output's neighbors]",
+)
+@click.option("--no-reuse", is_flag=True, help="Ask everything anew.")
+@click.option("--no-baselines", is_flag=True, help="Leave the trivial judges out.")
+@click.option("--quiet", is_flag=True, help="No progress and no table.")
+def run(output: Path, quiet: bool, **asked: Any) -> None:
+    """Judge a dataset, or continue where the last run of it stopped."""
+    from rrm_harness.evaluate import evaluate
+
+    reuse = [] if asked.pop("no_reuse") else list(asked.pop("reuse")) or None
+    asked.pop("reuse", None)
+    baselines = not asked.pop("no_baselines")
+    with _told_how_to_resume(output), _progress(quiet) as progress:
+        result = evaluate(
+            **asked, output=output, reuse=reuse, baselines=baselines, progress=progress
+        )
+    if not quiet:
+        _show([result.results])
+        click.echo(f"\nresults, outcomes and judgments: {output}")
+    if result.accuracy is None:
+        sys.exit(NOTHING_SCORED)
+
+
+@commands.command()
+@click.argument(
+    "directories", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Write a page of Markdown; - for standard output.",
+)
+def report(directories: tuple[Path, ...], markdown: Path | None) -> None:
+    """Show finished runs: one in detail, or several side by side."""
+    from rrm_harness import report as reports
+    from rrm_harness.output import write_whole
+    from rrm_harness.result import Result
+
+    runs = [Result.read(directory).results for directory in directories]
+    if markdown is None:
+        _show(runs)
+    elif str(markdown) == "-":
+        click.echo(reports.markdown(runs), nl=False)
+    else:
+        write_whole(markdown, reports.markdown(runs))
+
+
+@commands.command(name="list")
+@click.argument("kind", type=click.Choice(LISTED))
+def list_(kind: str) -> None:
+    """List what is installed, with the distribution that brings it."""
+    from rrm_harness import host, parse, prompts
+    from rrm_harness.tasks_folder import tasks
+
+    if kind == "templates":
+        rows = [(name, prompts.digest(name), "") for name in prompts.names()]
+    elif kind == "tasks":
+        rows = [(name, "", origin) for name, origin in tasks().items()]
+    elif kind == "parsers":
+        rows = [(name, _summary(each), "") for name, each in parse.PARSERS.items()]
+    else:
+        entries = host.default().registry(kind).values()
+        rows = [(each.name, _summary(each.thing), each.origin) for each in entries]
+    if not rows:
+        click.echo(f"no {kind} are installed")
+    width = max((len(name) for name, *_ in rows), default=0)
+    for name, summary, origin in rows:
+        ours = origin.startswith("rrm-harness:") or not origin
+        click.echo(
+            f"{name:<{width}}  {summary}" + ("" if ours else f"  [{origin}]")
+        )
+
+
+@commands.command()
+def demo() -> None:
+    """Judge the bundled sample with the trivial judges, under three strategies."""
+    from rrm_harness.demo import demonstrate
+
+    with _progress(quiet=False, label="demo") as progress:
+        runs = demonstrate(progress)
+    _show(runs)
+    click.echo(
+        "\nThe sample's order and lengths tell nothing, so judges that read nothing stay"
+        "\nnear one half on its pairs. Next: your own judge and data,"
+        "\n  rrm-harness run --judge recorded,path=FILE --dataset jsonl,path=FILE"
+        " --output DIR"
+    )
+
+
+@commands.command()
+@click.argument("kind", type=click.Choice(["tasks", "templates"]))
+def path(kind: str) -> None:
+    """Print the folder of the built-in lm-eval tasks or templates."""
+    from importlib.resources import as_file, files
+
+    with as_file(files(f"rrm_harness.{kind}")) as folder:
+        click.echo(folder)
+
+
+def main() -> None:
+    """Run a command; mistakes are one sentence on standard error."""
+    try:
+        commands.main(standalone_mode=False)
+    except HarnessError as error:
+        click.echo(f"rrm-harness: {error}", err=True)
+        sys.exit(MISTAKE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(MISTAKE)
+
+
+@contextmanager
+def _told_how_to_resume(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(
+            f"\nstopped; every judgment so far is in {output}. The same command"
+            " continues.",
+            err=True,
+        )
+        raise
+
+
+@contextmanager
+def _progress(quiet: bool, label: str = "judging") -> Iterator[Progress | None]:
+    """A live bar on a terminal; elsewhere a plain line every ten seconds."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar(label) as advance:
+            yield advance
+    else:
+        yield _lines(label)
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn(label),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} examples/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None, rate="–")
+
+        def advance(done: int, total: int) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            rate = f"{done / elapsed:,.0f}" if elapsed else "–"
+            bar.update(task, completed=done, total=total, rate=rate)
+
+        yield advance
+
+
+def _lines(label: str) -> Progress:
+    import time
+
+    started = told = time.monotonic()
+
+    def advance(done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told < 10:
+            return
+        told = now
+        left = (now - started) / done * (total - done)
+        click.echo(
+            f"{label}: {done:,} of {total:,} examples,"
+            f" {done / (now - started):,.1f} a second, {left:,.0f} s left",
+            err=True,
+        )
+
+    return advance
+
+
+def _show(runs: list[Any]) -> None:
+    from rich.console import Console
+
+    from rrm_harness.report import show
+
+    terminal = sys.stdout.isatty()
+    show(runs, Console(width=None if terminal else 200, highlight=False))
+
+
+def _summary(thing: Any) -> str:
+    return (thing.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,104 @@
+"""READ FIRST: a judge, a dataset and a strategy in; a report out.
+
+A dataset gives examples; the strategy's generators say which comparisons to ask; the
+store, the judge or its engine answer them; the dataset's rule turns each outcome into
+a credit, and all credits into the benchmark's numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+
+from rrm_harness import host
+from rrm_harness.answers import Answers, Bench
+from rrm_harness.baselines import Baseline
+from rrm_harness.examples import Examples
+from rrm_harness.manifest import describe
+from rrm_harness.output import RunDirectory
+from rrm_harness.records import Dataset, Engine, Judge, Strategy
+from rrm_harness.result import Result
+from rrm_harness.schedule import play_all
+from rrm_harness.tally import Tally
+
+Progress = Callable[[int, int], None]
+
+
+def evaluate(
+    judge: str | Judge,
+    dataset: str | Dataset,
+    strategy: str | Strategy | None = None,
+    *,
+    output: str | Path | None = None,
+    engine: str | Engine | None = None,
+    meta_judge: str | Judge | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    skip_bad_rows: bool = False,
+    reuse: Sequence[Path] | None = None,
+    baselines: bool = True,
+    progress: Progress | None = None,
+) -> Result:
+    """Judge a dataset and return the benchmark's numbers; continue if interrupted.
+
+    Args:
+        judge: A spec (`name,key=value`) or a judge; so for dataset, strategy, engine.
+        dataset: What to judge.
+        strategy: The dataset's published protocol unless given.
+        output: The run's directory, with `results.json`, `outcomes.jsonl`, the
+            manifest and every judgment. A temporary one unless given.
+        engine: What runs the judge's requests, for judges that make any.
+        meta_judge: A judge of judgments, for strategies that ask one.
+        seed: Every draw of the run comes from it.
+        limit: Take only the dataset's first examples.
+        skip_bad_rows: Count malformed rows instead of stopping at the first.
+        reuse: Run directories whose judgments may be used: the output's neighbors
+            unless given, none if empty.
+        baselines: Also play the trivial judges, to stand beside the result.
+        progress: Called with the numbers of finished and of all examples.
+
+    Raises:
+        HarnessError: Something the user can mend: a spec, a row, the directory.
+    """
+    started = time.monotonic()
+    plugins = host.default()
+    judging = plugins.made("judges", judge)
+    data = plugins.made("datasets", dataset)
+    playing = plugins.made("strategies", strategy or data.protocol)
+    running = plugins.made("engines", engine) if engine else None
+    benches = {"judge": Bench(judging, running)}
+    if meta_judge:
+        benches["meta"] = Bench(plugins.made("judges", meta_judge), running)
+
+    examples = Examples.checked(data, limit, skip_bad_rows)
+    manifest = describe(benches, data, playing, seed, limit)
+    directory = Path(output or mkdtemp(prefix="rrm-harness-"))
+    with RunDirectory(directory, manifest["run"], reuse) as run:
+        answers = Answers(benches, run.store)
+        tally = Tally(data.rule)
+        wanted = baselines and not meta_judge
+        trivial = Baseline.all(plugins, data.rule) if wanted else []
+        for finished in play_all(examples, playing, answers, seed):
+            run.write_outcome(tally.add(finished))
+            for baseline in trivial:
+                baseline.play(finished.example, playing, seed)
+            if progress:
+                progress(tally.examples, len(examples))
+        results = {
+            "dataset": data.name,
+            "judge": _text(judge),
+            "strategy": _text(strategy or data.protocol),
+            **tally.results(),
+            "baselines": {each.name: each.accuracy for each in trivial},
+            "skipped_rows": examples.skipped,
+            "seconds": round(time.monotonic() - started, 3),
+            "manifest": manifest,
+        }
+        run.finish(results)
+    return Result(results, directory)
+
+
+def _text(named: object) -> str:
+    return named if isinstance(named, str) else repr(named)

@@ -1,0 +1,74 @@
+"""A dataset's examples, checked before anything is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self
+
+from rrm_harness.errors import DataError
+from rrm_harness.records import BadRow, Dataset, Example
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The good examples of a dataset; they are read anew each time, never all held."""
+
+    dataset: Dataset
+    limit: int | None
+    count: int
+    skipped: int
+
+    @classmethod
+    def checked(cls, dataset: Dataset, limit: int | None, skip_bad_rows: bool) -> Self:
+        """Read everything once.
+
+        Raises:
+            DataError: A row is malformed (and bad rows are not to be skipped), or
+                no good example is left.
+        """
+        count = skipped = 0
+        for item in islice(_items(dataset), limit):
+            if isinstance(item, Example):
+                count += 1
+            elif skip_bad_rows:
+                skipped += 1
+            else:
+                raise DataError(f"{item} (or go on without such rows: --skip-bad-rows)")
+        if not count:
+            raise DataError(
+                f"{dataset.name} has no usable example ({skipped} bad rows); check the"
+                " path and the format"
+            )
+        return cls(dataset, limit, count, skipped)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Example]:
+        for item in islice(_items(self.dataset), self.limit):
+            if isinstance(item, Example):
+                yield item
+
+
+def _items(dataset: Dataset) -> Iterator[Example | BadRow]:
+    """The dataset's items; an example that breaks the contract becomes a bad row."""
+    seen: set[str] = set()
+    for number, item in enumerate(dataset.examples(), 1):
+        problem = _problem(item, seen) if isinstance(item, Example) else ""
+        if problem:
+            yield BadRow(f"{dataset.name}, example {number}", problem)
+        else:
+            yield item
+
+
+def _problem(example: Example, seen: set[str]) -> str:
+    if example.id in seen:
+        return f"the id '{example.id}' is an earlier example's as well"
+    seen.add(example.id)
+    if not example.responses:
+        return f"example '{example.id}' has no responses"
+    if any(not 0 <= index < len(example.responses) for index in example.correct):
+        return f"example '{example.id}' has a correct index out of range"
+    return ""

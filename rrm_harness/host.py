@@ -1,0 +1,170 @@
+"""Find the installed plugins and look up what they register."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+
+from rrm_harness import hookspecs
+from rrm_harness.errors import PluginError, SpecError
+from rrm_harness.specs import Spec, build, nearest
+
+GROUP = "rrm_harness"
+KINDS = ("judges", "strategies", "engines", "datasets", "templates", "tasks")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A registered thing and the distribution that brought it."""
+
+    name: str
+    thing: Any
+    origin: str
+
+
+class Host:
+    """The plugins of one process: built-in and third-party through the same door.
+
+    Raises:
+        PluginError: A plugin does not import, breaks a hook's contract, or claims
+            a name that another one has.
+    """
+
+    def __init__(
+        self, found: Iterable[EntryPoint] = (), plugins: Iterable[object] = ()
+    ) -> None:
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(hookspecs)
+        self._registries: dict[str, dict[str, Entry]] = {}
+        if os.environ.get("RRM_HARNESS_TRACE"):
+            self._manager.add_hookcall_monitoring(_trace_before, _trace_after)
+        disabled = _disabled()
+        for entry in sorted(found, key=lambda entry: (entry.name, _origin(entry))):
+            if not disabled & {entry.name, _origin(entry)}:
+                self._add(_load(entry), f"{_origin(entry)}:{entry.name}")
+        for plugin in plugins:
+            self._add(plugin, getattr(plugin, "__name__", type(plugin).__name__))
+
+    def _add(self, plugin: object, name: str) -> None:
+        if self._manager.has_plugin(name):  # the same distribution, seen twice
+            return
+        try:
+            self._manager.register(plugin, name)
+        except pluggy.PluginValidationError as error:
+            raise PluginError(
+                f"plugin {name}: {str(error).splitlines()[-1]}; {_without(name)}"
+            ) from error
+        self._refuse_misspelt(plugin, name)
+
+    def _refuse_misspelt(self, plugin: object, name: str) -> None:
+        known = [hook for hook in dir(hookspecs) if hook.startswith("register_")]
+        for hook in dir(plugin):
+            marked = self._manager.parse_hookimpl_opts(plugin, hook) is not None
+            if marked and hook not in known:
+                raise PluginError(
+                    f"plugin {name}: there is no hook '{hook}'; {nearest(hook, known)};"
+                    f" {_without(name)}"
+                )
+
+    def registry(self, kind: str) -> dict[str, Entry]:
+        """Return what is registered under a kind, by name, sorted."""
+        if kind not in self._registries:
+            self._registries[kind] = self._collect(kind)
+        return self._registries[kind]
+
+    def _collect(self, kind: str) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        hook = getattr(self._manager.hook, f"register_{kind}")
+        for implementation in reversed(hook.get_hookimpls()):
+            origin = implementation.plugin_name
+
+            def register(name: str, thing: Any, origin: str = origin) -> None:
+                taken = entries.get(name)
+                if taken is not None:
+                    raise PluginError(
+                        f"two plugins register {kind} '{name}': {taken.origin} and"
+                        f" {origin}; {_without(origin)}"
+                    )
+                entries[name] = Entry(name, thing, origin)
+
+            self._call(hook, implementation.plugin, register)
+        return dict(sorted(entries.items()))
+
+    def _call(self, hook: Any, plugin: object, register: Any) -> None:
+        others = [other for other in self._manager.get_plugins() if other is not plugin]
+        self._manager.subset_hook_caller(hook.name, others)(register=register)
+
+    def lookup(self, kind: str, name: str) -> Entry:
+        """Return one entry.
+
+        Raises:
+            SpecError: Nothing of that name is installed.
+        """
+        registry = self.registry(kind)
+        if name not in registry:
+            raise SpecError(
+                f"no {kind} plugin is called '{name}'; {nearest(name, list(registry))}"
+            )
+        return registry[name]
+
+    def build(self, kind: str, text: str) -> Any:
+        """Build the plugin that a spec names, inner strategies first.
+
+        Raises:
+            SpecError: The spec names something unknown or has a wrong option.
+        """
+        built = None
+        for part in reversed(text.split(" of ")):
+            spec = Spec.parse(part)
+            factory = self.lookup(kind, spec.name).thing
+            built = build(spec, factory, **({} if built is None else {"inner": built}))
+        return built
+
+    def made(self, kind: str, named: Any) -> Any:
+        """Build what a spec names; hand back what is already built."""
+        return self.build(kind, named) if isinstance(named, str) else named
+
+
+@cache
+def default() -> Host:
+    """Return the host of all installed plugins, loaded on first use."""
+    return Host(entry_points(group=GROUP))
+
+
+def _disabled() -> set[str]:
+    return set(filter(None, os.environ.get("RRM_HARNESS_DISABLE", "").split(",")))
+
+
+def _origin(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "unknown distribution"
+
+
+def _load(entry: EntryPoint) -> object:
+    try:
+        return entry.load()
+    except Exception as error:
+        raise PluginError(
+            f"plugin {_origin(entry)}:{entry.name} does not import"
+            f" ({type(error).__name__}: {error}); {_without(entry.name)}"
+        ) from error
+
+
+def _without(name: str) -> str:
+    return f"set RRM_HARNESS_DISABLE={name.rpartition(':')[2]} to run without it"
+
+
+def _trace_before(hook: str, implementations: list[Any], arguments: Any) -> None:
+    names = ", ".join(each.plugin_name for each in implementations)
+    print(f"rrm-harness trace: {hook} -> {names}", file=sys.stderr)
+
+
+def _trace_after(outcome: Any, hook: str, *_: Any) -> None:
+    if outcome.exception:
+        print(f"rrm-harness trace: {hook} raised {outcome.exception}", file=sys.stderr)

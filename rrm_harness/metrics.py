@@ -1,0 +1,257 @@
+"""Benchmark rules: from outcomes to the numbers a benchmark publishes.
+
+A rule is data: what a tie and a failure are worth, how subsets are weighted into
+sections and sections into the headline. A benchmark with a formula of its own
+overrides one method.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rrm_harness import stats
+from rrm_harness.records import Example, Failure, Outcome
+
+Tie = Literal["share", "half", "wrong"]
+OnFailure = Literal["wrong", "half", "share", "exclude"]
+BOOTSTRAP = "bootstrap by prompt within subsets"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one example counts for.
+
+    `credit` is None when the rule leaves the example out. `low` and `high` are the
+    least and the most it could be worth had nothing failed. `values` holds whatever
+    else the benchmark's formula needs.
+    """
+
+    id: str
+    subset: str
+    cluster: str
+    credit: float | None
+    low: float
+    high: float
+    failure: Failure | None = None
+    tied: bool = False
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A benchmark's result: headline, interval, bounds and parts, all in 0–1."""
+
+    n: int
+    accuracy: float
+    interval: stats.Interval
+    bounds: tuple[float, float]
+    subsets: Mapping[str, Mapping[str, float]]
+    sections: Mapping[str, Mapping[str, float]]
+    extra: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How outcomes become numbers.
+
+    Args:
+        tie: The worth of an example whose highest score is shared by a correct and a
+            wrong response: `share` the correct ones' part of those that share it,
+            `half` a half, `wrong` nothing.
+        failure: The worth of an example without an outcome: nothing, a half, one in n
+            responses (`share`), or left out (`exclude`).
+        sections: Section to its subsets; empty when the benchmark has none.
+        weights: Subset to its weight in its section; its number of examples if absent.
+        average: What the headline is the plain mean of.
+    """
+
+    tie: Tie = "share"
+    failure: OnFailure = "wrong"
+    sections: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    average: Literal["examples", "subsets", "sections"] = "examples"
+
+    def row(self, example: Example, outcome: Outcome) -> Row:
+        """Score one example."""
+        credit = self.credit(example, outcome)
+        low, high = self.credit_bounds(example, outcome)
+        return Row(
+            example.id,
+            example.subset,
+            example.cluster or example.id,
+            credit,
+            low,
+            high,
+            outcome.failure,
+            len(outcome.winners) > 1,
+            self.values(example, outcome),
+        )
+
+    def credit(self, example: Example, outcome: Outcome) -> float | None:
+        """The worth of an outcome, 0–1; None leaves the example out."""
+        if outcome.failure is not None:
+            return self.failure_credit(len(example.responses))
+        right = set(outcome.winners) & set(example.correct)
+        if len(right) in (0, len(outcome.winners)):
+            return float(bool(right))
+        return {"share": len(right) / len(outcome.winners), "half": 0.5, "wrong": 0.0}[
+            self.tie
+        ]
+
+    def credit_bounds(self, example: Example, outcome: Outcome) -> tuple[float, float]:
+        """The least and the most the example could be worth had nothing failed."""
+        unsure = outcome.failure is not None or any(
+            outcome.notes.get(note)
+            for note in ("coins_for_failed_matches", "matches_left_out")
+        )
+        credit = self.credit(example, outcome)
+        return (0.0, 1.0) if unsure or credit is None else (credit, credit)
+
+    def failure_credit(self, responses: int) -> float | None:
+        """The worth of an example that could not be judged."""
+        worth = {"wrong": 0.0, "half": 0.5, "share": 1 / responses, "exclude": None}
+        return worth[self.failure]
+
+    def values(self, example: Example, outcome: Outcome) -> Mapping[str, float]:
+        """What `extra` or `subset_value` will need besides the credit."""
+        return {}
+
+    def subset_value(self, subset: str, rows: Sequence[Row]) -> float:
+        """A subset's accuracy: the mean credit."""
+        return sum(row.credit or 0.0 for row in rows) / len(rows)
+
+    def subset_bound(
+        self, subset: str, rows: Sequence[Row], end: Literal["low", "high"]
+    ) -> float:
+        """A subset's accuracy with every row at its lowest or highest worth."""
+        return sum(getattr(row, end) for row in rows) / len(rows)
+
+    def subset_draws(self, subset: str, rows: Sequence[Row]) -> Any:
+        """Bootstrap draws of a subset's accuracy, shape (stats.RESAMPLES,)."""
+        return stats.resampled_mean(
+            [row.credit or 0.0 for row in rows],
+            [row.cluster for row in rows],
+            stats.generator("bootstrap", subset),
+        )
+
+    def extra(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Further published numbers of the benchmark."""
+        return {}
+
+    def section_values(
+        self, accuracies: Mapping[str, Any], counts: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """Weighted mean of each section's subsets, over the subsets that are there."""
+        values = {}
+        for section, subsets in self.sections.items():
+            present = [subset for subset in subsets if subset in accuracies]
+            weights = [self.weights.get(each, counts.get(each, 0)) for each in present]
+            if sum(weights):
+                weighted = zip(weights, present, strict=True)
+                total = sum(weight * accuracies[each] for weight, each in weighted)
+                values[section] = total / sum(weights)
+        return values
+
+    def headline(self, accuracies: Mapping[str, Any], counts: Mapping[str, int]) -> Any:
+        """Combine subset accuracies (numbers, or arrays of draws) into the headline."""
+        if self.average == "sections":
+            values = list(self.section_values(accuracies, counts).values())
+            return sum(values) / len(values)
+        if self.average == "subsets":
+            return sum(accuracies.values()) / len(accuracies)
+        total = sum(counts[subset] for subset in accuracies)
+        return sum(counts[each] * accuracies[each] for each in accuracies) / total
+
+    def accuracy(self, rows: Sequence[Row]) -> float | None:
+        """The headline alone; None when no row has credit."""
+        counted = _by_subset(row for row in rows if row.credit is not None)
+        if not counted:
+            return None
+        counts = {subset: len(group) for subset, group in counted.items()}
+        means = {s: self.subset_value(s, group) for s, group in counted.items()}
+        return float(self.headline(means, counts))
+
+    def numbers(self, rows: Sequence[Row]) -> Numbers:
+        """Turn all rows into the benchmark's result; rows may not be empty of credit."""
+        counted = _by_subset(row for row in rows if row.credit is not None)
+        counts = {subset: len(group) for subset, group in counted.items()}
+        accuracies = {
+            subset: self.subset_value(subset, group)
+            for subset, group in counted.items()
+        }
+        draws = {
+            subset: self.subset_draws(subset, group)
+            for subset, group in counted.items()
+        }
+        section_draws = self.section_values(draws, counts)
+        return Numbers(
+            n=sum(counts.values()),
+            accuracy=float(self.headline(accuracies, counts)),
+            interval=self._interval(counted, draws, counts),
+            bounds=self._bounds(rows),
+            subsets={
+                subset: _part(
+                    counts[subset],
+                    accuracies[subset],
+                    self._mean_interval(counted[subset], draws[subset]),
+                )
+                for subset in accuracies
+            },
+            sections={
+                section: _part(
+                    sum(counts.get(subset, 0) for subset in self.sections[section]),
+                    value,
+                    stats.percentile_interval(section_draws[section], BOOTSTRAP),
+                )
+                for section, value in self.section_values(accuracies, counts).items()
+            },
+            extra=self.extra([row for row in rows if row.credit is not None]),
+        )
+
+    def _interval(
+        self,
+        counted: Mapping[str, Sequence[Row]],
+        draws: Mapping[str, Any],
+        counts: Mapping[str, int],
+    ) -> stats.Interval:
+        if self.average == "examples" or len(counted) == 1:
+            rows = [row for group in counted.values() for row in group]
+            return self._mean_interval(rows, self.headline(draws, counts))
+        return stats.percentile_interval(self.headline(draws, counts), BOOTSTRAP)
+
+    def _mean_interval(self, rows: Sequence[Row], draws: Any) -> stats.Interval:
+        """Wilson's where the rows are independent and right or wrong."""
+        binary = all(row.credit in (0.0, 1.0) for row in rows)
+        alone = len({row.cluster for row in rows}) == len(rows)
+        if binary and alone and type(self).subset_value is Rule.subset_value:
+            return stats.wilson(sum(row.credit == 1.0 for row in rows), len(rows))
+        return stats.percentile_interval(draws, BOOTSTRAP)
+
+    def _bounds(self, rows: Sequence[Row]) -> tuple[float, float]:
+        """The headline if every failure had been wrong, and if right."""
+        groups = _by_subset(rows)
+        counts = {subset: len(group) for subset, group in groups.items()}
+        low, high = (
+            {s: self.subset_bound(s, group, "low") for s, group in groups.items()},
+            {s: self.subset_bound(s, group, "high") for s, group in groups.items()},
+        )
+        return float(self.headline(low, counts)), float(self.headline(high, counts))
+
+
+def _by_subset(rows: Any) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.subset].append(row)
+    return dict(sorted(groups.items()))
+
+
+def _part(n: int, accuracy: float, interval: stats.Interval) -> dict[str, float]:
+    return {
+        "n": n,
+        "accuracy": float(accuracy),
+        "accuracy_low": interval.low,
+        "accuracy_high": interval.high,
+    }

@@ -1,0 +1,191 @@
+"""The output directory of a run: one run, one writer, files written whole."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from rrm_harness.errors import OutputError
+from rrm_harness.store import RunStore, holds_store
+
+MANIFEST, RESULTS, OUTCOMES = "manifest.json", "results.json", "outcomes.jsonl"
+STORE, LOCK = "judgments.sqlite", ".lock"
+
+
+class RunDirectory:
+    """A directory locked for one run; judgments, outcomes, results and manifest.
+
+    Args:
+        path: The directory; made if missing.
+        run: What the run is, as the manifest keeps it. The directory of another run
+            is refused.
+        reuse: Directories of other runs whose judgments may be used; the neighbors
+            in the same folder unless told.
+
+    Raises:
+        OutputError: The directory is not writable, in use, not empty, or another
+            run's.
+        StoreError: The store in it cannot be used.
+    """
+
+    def __init__(
+        self, path: Path, run: Mapping[str, Any], reuse: Sequence[Path] | None = None
+    ) -> None:
+        self.path = path
+        self._run = dict(run)
+        self._prepare()
+        self._lock = self._locked()
+        try:
+            self._refuse_another_run()
+            others = _neighbors(path) if reuse is None else reuse
+            stores = [other / STORE for other in others if (other / STORE).is_file()]
+            self.store = RunStore(
+                path / STORE, [store for store in stores if holds_store(store)]
+            )
+        except BaseException:
+            self._lock.close()
+            raise
+        self._part = path / f"{OUTCOMES}.part"
+        self._lines = self._part.open("w", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lines.close()
+        try:
+            self.store.close()
+        finally:
+            self._lock.close()
+
+    def write_outcome(self, line: Mapping[str, Any]) -> None:
+        """Add an example's line to outcomes.jsonl, seen once the run is finished."""
+        self._lines.write(_dumps(line) + "\n")
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Make judgments durable, then put outcomes and results in place."""
+        self.store.commit()
+        self._lines.flush()
+        os.fsync(self._lines.fileno())
+        self._part.replace(self.path / OUTCOMES)
+        write_whole(self.path / RESULTS, _dumps(results, indent=2) + "\n")
+
+    def _prepare(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            foreign = [
+                each
+                for each in os.listdir(self.path)
+                if each not in (LOCK, MANIFEST) and not each.endswith(".part")
+            ]
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        if foreign and not (self.path / MANIFEST).is_file():
+            raise OutputError(
+                f"{self.path} holds other files ('{min(foreign)}') and no run; give an"
+                " empty or new directory as --output"
+            )
+
+    def _locked(self) -> TextIO:
+        try:
+            lock = (self.path / LOCK).open("w")
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise OutputError(
+                f"{self.path} is in use by a run that has not ended; wait for it, or"
+                " give another --output"
+            ) from error
+        except OSError as error:
+            lock.close()
+            raise _unwritable(self.path, error) from error
+        return lock
+
+    def _refuse_another_run(self) -> None:
+        manifest = self.path / MANIFEST
+        if not manifest.is_file():
+            write_whole(manifest, _dumps({"run": self._run}, indent=2) + "\n")
+            return
+        earlier = read_json(manifest).get("run", {})
+        for key in self._run:
+            if earlier.get(key) != self._run[key]:
+                raise OutputError(
+                    f"{self.path} holds another run ({key} is {earlier.get(key)!r} there"
+                    f" and {self._run[key]!r} here); give another --output: judgments"
+                    " are reused from runs that lie side by side"
+                )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of ours.
+
+    Raises:
+        OutputError: It is missing or not what we wrote.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OutputError(
+            f"{path}: {error.strerror}; give the --output directory of a finished run"
+        ) from error
+    except ValueError as error:
+        raise OutputError(
+            f"{path} is damaged ({error}); delete it and run the same command again"
+        ) from error
+    if not isinstance(content, dict):
+        raise OutputError(f"{path} is damaged; delete it and run again")
+    return content
+
+
+def read_outcomes(directory: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a finished run's outcomes.jsonl."""
+    path = directory / OUTCOMES
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _dumps(content: Mapping[str, Any], indent: int | None = None) -> str:
+    return json.dumps(content, indent=indent, ensure_ascii=True, allow_nan=False)
+
+
+def _neighbors(path: Path) -> list[Path]:
+    """The other run directories in the same folder."""
+    siblings = sorted(path.absolute().parent.glob(f"*/{STORE}"))
+    return [store.parent for store in siblings if not store.parent.samefile(path)]
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path} cannot be written ({error.strerror}); give another --output"
+    )

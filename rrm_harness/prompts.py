@@ -1,0 +1,88 @@
+"""Render prompts and reports: sandboxed Jinja over our, plugins' and users' templates.
+
+Only values are filled in, undefined names are errors, and what a value contains is
+inert text: a response with `{{` or a chat marker in it stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import StrictUndefined, Template
+from jinja2 import TemplateError as JinjaError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from rrm_harness import host
+from rrm_harness.errors import TemplateError
+from rrm_harness.specs import nearest
+
+SUFFIX = ".jinja"
+
+
+def names() -> dict[str, Traversable]:
+    """Return every installed template by name, sorted."""
+    found: dict[str, Traversable] = {}
+    for prefix, entry in host.default().registry("templates").items():
+        found.update(_walk(entry.thing, f"{prefix}/" if prefix else ""))
+    return dict(sorted(found.items()))
+
+
+def source(name: str) -> str:
+    """Return a template's text: an installed name, or the path of a user's file.
+
+    Raises:
+        TemplateError: There is neither.
+    """
+    installed = names()
+    place: Traversable = installed[name] if name in installed else Path(name)
+    try:
+        return place.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateError(
+            f"no template '{name}' is installed and no such file can be read;"
+            f" {nearest(name, list(installed))}"
+        ) from error
+
+
+def digest(name: str) -> str:
+    """Return the hash of a template's text, for manifests and keys."""
+    return hashlib.sha256(source(name).encode()).hexdigest()[:16]
+
+
+def render(name: str, **values: Any) -> str:
+    """Fill a template in.
+
+    Raises:
+        TemplateError: It is missing, wrong, or uses a name that has no value.
+    """
+    try:
+        return _compiled(name).render(**values)
+    except JinjaError as error:
+        raise TemplateError(
+            f"template {name} does not render: {type(error).__name__}: {error}"
+        ) from error
+
+
+@cache
+def _compiled(name: str) -> Template:
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.from_string(source(name))
+
+
+def _walk(folder: Traversable, prefix: str) -> dict[str, Traversable]:
+    found: dict[str, Traversable] = {}
+    for each in folder.iterdir():
+        if each.is_dir():
+            found.update(_walk(each, f"{prefix}{each.name}/"))
+        elif each.name.endswith(SUFFIX):
+            found[prefix + each.name] = each
+    return found

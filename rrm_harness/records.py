@@ -1,0 +1,273 @@
+"""The nouns: records that flow through a run, and the protocols plugins follow."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from rrm_harness import chance
+
+if TYPE_CHECKING:
+    from rrm_harness.metrics import Rule
+
+
+class Failure(StrEnum):
+    """Why a comparison has no judgment."""
+
+    UNPARSABLE = "unparsable"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    TOO_LONG = "too-long"
+    INVALID_SCORE = "invalid-score"
+    ENGINE_ERROR = "engine-error"
+    OUT_OF_MEMORY = "out-of-memory"
+    JUDGE_ERROR = "judge-error"
+    NOT_RECORDED = "not-recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt, n responses and which of them are correct.
+
+    A preference pair has two responses. `correct` may be empty (no response is
+    right) or name several. `cluster` groups examples that share a prompt, for
+    intervals; it defaults to the id.
+    """
+
+    id: str
+    prompt: tuple[Message, ...]
+    responses: tuple[str, ...]
+    correct: tuple[int, ...]
+    subset: str = "all"
+    cluster: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that is not what its format says; a dataset yields it in its place."""
+
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Some responses of an example, in the order in which the judge sees them.
+
+    `order` holds indices into the example's responses. `sample` tells repeated
+    questions apart. `seed` is the run's seed, from which every draw is derived.
+    `role` picks the judge: "judge", or "meta" for one that scores a `critique`.
+    """
+
+    example: Example
+    order: tuple[int, ...]
+    sample: int = 0
+    seed: int = 0
+    role: Literal["judge", "meta"] = "judge"
+    critique: str = ""
+
+    @classmethod
+    def of(cls, example: Example, seed: int = 0) -> Comparison:
+        """Compare all responses of an example, in the order given."""
+        return cls(example, tuple(range(len(example.responses))), seed=seed)
+
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """The responses' texts in the order shown."""
+        return tuple(self.example.responses[index] for index in self.order)
+
+    def only(self, *order: int) -> Comparison:
+        """Show these responses alone, in this order."""
+        return replace(self, order=order)
+
+    def reversed(self) -> Comparison:
+        """Show the same responses in the opposite order."""
+        return replace(self, order=self.order[::-1])
+
+    def resampled(self, sample: int) -> Comparison:
+        """Ask the same question another time."""
+        return replace(self, sample=sample)
+
+    def shuffled(self) -> Comparison:
+        """Show the same responses in an order drawn from seed, example and sample."""
+        ordered = sorted(self.order)
+        places = chance.permutation(
+            len(ordered), self.seed, self.example.id, "order", *ordered, self.sample
+        )
+        return replace(self, order=tuple(ordered[place] for place in places))
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """One score per response in the order shown, or a failure.
+
+    Verdict A of two is (1, 0), a tie (0.5, 0.5); a reward head's scores are raw
+    logits. Exactly one of `scores` and `failure` is set.
+    """
+
+    scores: tuple[float, ...] = ()
+    failure: Failure | None = None
+    text: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @classmethod
+    def failed(cls, failure: Failure, text: str = "") -> Judgment:
+        """Build a judgment that says why there is none."""
+        return cls(failure=failure, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a strategy found out about a comparison's responses.
+
+    `scores` maps response index to score, higher is better; it is empty when
+    `failure` is set. `parts` are the outcomes this one was made from, in the
+    order asked, for rules that need them. `notes` counts what is worth reporting.
+    """
+
+    scores: Mapping[int, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    parts: tuple[Outcome, ...] = ()
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def winners(self) -> tuple[int, ...]:
+        """The responses that share the highest score; none on failure."""
+        if not self.scores:
+            return ()
+        best = max(self.scores.values())
+        return tuple(i for i, score in sorted(self.scores.items()) if score == best)
+
+
+Ask = "Comparison | Play"
+Play = Generator[Sequence[Any], Sequence[Any], Any]
+"""A strategy at work. It yields a list of comparisons and of further plays, and is
+sent the list of their judgments and return values, in the same order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an engine is asked: to continue a chat, or to score one."""
+
+    messages: tuple[Message, ...]
+    kind: Literal["generate", "score"] = "generate"
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 1024
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What an engine answered: a text, or a score, or why there is neither."""
+
+    text: str = ""
+    score: float | None = None
+    failure: Failure | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Judge(Protocol):
+    """A recipe: comparison to requests, completions to judgment. Pure functions.
+
+    A judge that needs no engine renders no requests and is parsed at once.
+    `pointwise` judges see one response at a time; each response is asked once,
+    however many comparisons it is in. `fewest` and `most` bound the number of
+    responses of a comparison.
+    """
+
+    pointwise: bool = False
+    fewest: int = 1
+    most: int | None = None
+
+    @property
+    def identity(self) -> str:
+        """Everything that determines the answers: model, revision, template, options."""
+        return repr(self)
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:
+        """Turn a comparison into requests; none if the answer needs no engine."""
+        return ()
+
+    def parse(
+        self, comparison: Comparison, completions: Sequence[Completion]
+    ) -> Judgment:
+        """Read the judgment out of the requests' completions, in their order."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs requests on hardware; knows no benchmark."""
+
+    @property
+    def identity(self) -> str:
+        """Model, revision, precision: everything that changes a completion."""
+        ...
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Take a request; return at once."""
+        ...
+
+    def collect(self) -> Iterable[tuple[int, Completion]]:
+        """Advance the work and return what is done; block until something is."""
+        ...
+
+    def close(self) -> None:
+        """Give the hardware back."""
+        ...
+
+
+class Strategy(Protocol):
+    """Decides which comparisons to ask; a generator that never calls a judge."""
+
+    def play(self, comparison: Comparison) -> Play:
+        """Decide between the comparison's responses; return an Outcome."""
+        ...
+
+    def cost(self, responses: int) -> int:
+        """The most comparisons that this many responses can take."""
+        ...
+
+
+class Dataset(Protocol):
+    """Examples with a name, a revision and a rule that turns outcomes into numbers."""
+
+    @property
+    def name(self) -> str:
+        """The name that reports show."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """The hub's commit, or a hash of the local files."""
+        ...
+
+    @property
+    def rule(self) -> Rule:
+        """What outcomes are worth."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """The published strategy, as a spec; used when none is asked for."""
+        return "single,order=seeded"
+
+    def examples(self) -> Iterator[Example | BadRow]:
+        """Yield the examples in a stable order, a BadRow where a row is malformed."""
+        ...

@@ -1,0 +1,40 @@
+"""A finished run's numbers, in memory or read back from its directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from rrm_harness.output import RESULTS, read_json
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The content of results.json and the directory that it lies in."""
+
+    results: Mapping[str, Any]
+    directory: Path
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Read a finished run.
+
+        Raises:
+            OutputError: The directory holds no finished run.
+        """
+        return cls(read_json(directory / RESULTS), directory)
+
+    @property
+    def accuracy(self) -> float | None:
+        """The benchmark's headline, 0–1; None when nothing could be scored."""
+        value: float | None = self.results["accuracy"]
+        return value
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The headline's 95 % interval."""
+        if self.accuracy is None:
+            return None
+        return self.results["accuracy_low"], self.results["accuracy_high"]

@@ -1,0 +1,184 @@
+"""Drive the strategies' generators: a bounded window of examples, no round barrier.
+
+A play is advanced the moment its own answers are in, and whatever it newly asks goes
+to the engine at once. Finished examples come out in the dataset's order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from rrm_harness.answers import Answer, Answers
+from rrm_harness.records import (
+    Comparison,
+    Example,
+    Judgment,
+    Outcome,
+    Play,
+    Strategy,
+)
+
+WINDOW = 1024
+
+
+@dataclass(slots=True)
+class Finished:
+    """An example with its outcome and every judgment that led to it."""
+
+    example: Example
+    outcome: Outcome = field(default_factory=Outcome)
+    judged: list[tuple[Comparison, Judgment]] = field(default_factory=list)
+    keys: set[bytes] = field(default_factory=set)
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    done: bool = False
+
+    def count(self, answer: Answer) -> None:
+        """Count an answer's cost, once for each content."""
+        if answer.key in self.keys:
+            return
+        self.keys.add(answer.key)
+        self.cached += answer.cached
+        self.prompt_tokens += answer.judgment.prompt_tokens
+        self.completion_tokens += answer.judgment.completion_tokens
+
+
+@dataclass(slots=True)
+class _Running:
+    """A play under way, the slot of its parent that it fills, and what it lacks."""
+
+    play: Play
+    finished: Finished
+    parent: _Running | None = None
+    slot: int = 0
+    comparison: Comparison | None = None
+    results: list[Any] = field(default_factory=list)
+    missing: int = 0
+
+
+def play_all(
+    examples: Iterable[Example],
+    strategy: Strategy,
+    answers: Answers,
+    seed: int = 0,
+    window: int = WINDOW,
+) -> Iterator[Finished]:
+    """Play every example and yield what was found, in the examples' order.
+
+    At most `window` examples are held at a time.
+    """
+    waiting = iter(examples)
+    alive: deque[Finished] = deque()
+    schedule = _Schedule(answers)
+    exhausted = False
+    while True:
+        while not exhausted and len(alive) < window:
+            example = next(waiting, None)
+            if example is None:
+                exhausted = True
+                break
+            alive.append(Finished(example))
+            play = strategy.play(Comparison.of(example, seed))
+            schedule.start(_Running(play, alive[-1]))
+            if alive[0].done:
+                break
+        while alive and alive[0].done:
+            yield alive.popleft()
+        if exhausted and not alive:
+            return
+        if answers.waiting and (exhausted or len(alive) >= window):
+            schedule.collect()
+
+
+class _Schedule:
+    """The plays that can go on now; everything else waits inside `answers`."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._ready: deque[_Running] = deque()
+
+    def start(self, running: _Running) -> None:
+        self._ready.append(running)
+        self._advance_ready()
+
+    def collect(self) -> None:
+        for waiter, answer in self._answers.collect():
+            running, slot, comparison = waiter  # type: ignore[misc]
+            self._answer(running, slot, comparison, answer)
+        self._advance_ready()
+
+    def _advance_ready(self) -> None:
+        while self._ready:
+            self._advance(self._ready.popleft())
+
+    def _advance(self, running: _Running) -> None:
+        """Resume a play with its results and ask what it asks next."""
+        try:
+            asked = running.play.send(running.results or None)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            self._finish(running, stop.value)
+            return
+        running.results = [None] * len(asked)
+        running.missing = len(asked)
+        if not asked:
+            raise RuntimeError(f"{running.play} yielded an empty list: nothing to wait")
+        for slot, item in enumerate(asked):
+            if isinstance(item, Comparison):
+                self._ask(running, slot, item)
+            else:
+                child = _Running(item, running.finished, running, slot)
+                self._ready.append(child)
+
+    def _ask(self, running: _Running, slot: int, comparison: Comparison) -> None:
+        if self._answers.pointwise(comparison):
+            play = _one_by_one(comparison)
+            self._ready.append(
+                _Running(play, running.finished, running, slot, comparison)
+            )
+            return
+        answer = self._answers.ask(comparison, (running, slot, comparison))
+        if answer is not None:
+            self._answer(running, slot, comparison, answer)
+
+    def _answer(
+        self, running: _Running, slot: int, comparison: Comparison, answer: Answer
+    ) -> None:
+        finished = running.finished
+        finished.count(answer)
+        if running.comparison is None:  # not one response of a split comparison
+            finished.judged.append((comparison, answer.judgment))
+        self._fill(running, slot, answer.judgment)
+
+    def _fill(self, running: _Running, slot: int, result: Any) -> None:
+        running.results[slot] = result
+        running.missing -= 1
+        if not running.missing:
+            self._ready.append(running)
+
+    def _finish(self, running: _Running, result: Any) -> None:
+        if running.comparison is not None:
+            running.finished.judged.append((running.comparison, result))
+        if running.parent is not None:
+            self._fill(running.parent, running.slot, result)
+            return
+        running.finished.outcome = result
+        running.finished.done = True
+        running.finished.judged.sort(key=_place)
+
+
+def _one_by_one(comparison: Comparison) -> Play:
+    """Ask a pointwise judge for each response alone and join the scores."""
+    judgments = yield [comparison.only(index) for index in comparison.order]
+    for judgment in judgments:
+        if judgment.failure is not None:
+            return judgment
+    return Judgment(tuple(judgment.scores[0] for judgment in judgments))
+
+
+def _place(judged: tuple[Comparison, Judgment]) -> tuple[str, tuple[int, ...], int]:
+    """The order of an example's judgments on paper, whatever order they came in."""
+    return judged[0].role, judged[0].order, judged[0].sample

@@ -1,0 +1,127 @@
+"""Specs: `name,key=value` on the command line to a built plugin.
+
+Strategies nest with " of ": `knockout of both-orders of voting,k=5`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from rrm_harness.errors import SpecError
+
+Factory = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A plugin's name and its options as text."""
+
+    name: str
+    options: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Read `name,key=value,...`.
+
+        Raises:
+            SpecError: The name is empty, or an option has no `=` or comes twice.
+        """
+        name, *pairs = [part.strip() for part in text.split(",")]
+        if not name:
+            raise SpecError(f"'{text}' has no name; write name or name,key=value")
+        options: dict[str, str] = {}
+        for pair in pairs:
+            key, equals, value = pair.partition("=")
+            if not equals or not key or key in options:
+                raise SpecError(
+                    f"'{pair}' in '{text}' is not one key=value;"
+                    " write name,key=value,key=value"
+                )
+            options[key] = value
+        return cls(name, options)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """Say which known name was probably meant, and list them all."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}known: {', '.join(sorted(known)) or 'none'}"
+
+
+def build(spec: Spec, factory: Factory, **given: Any) -> Any:
+    """Call a factory with a spec's options, each converted to its parameter's type.
+
+    Raises:
+        SpecError: An option is unknown, missing, or not of its type.
+    """
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    }
+    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    arguments = dict(given)
+    for key, text in spec.options.items():
+        name = key.replace("-", "_")
+        if name not in parameters or not _plain(hints.get(name, str)):
+            known = [
+                other.replace("_", "-")
+                for other in parameters
+                if _plain(hints.get(other, str))
+            ]
+            raise SpecError(f"{spec.name} has no option '{key}'; {nearest(key, known)}")
+        arguments[name] = _convert(spec.name, key, text, hints.get(name, str))
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in arguments:
+            option = name.replace("_", "-")
+            raise SpecError(
+                f"{spec.name} needs {option}=...; write {spec.name},{option}=VALUE"
+            )
+    for name in given:
+        if name not in parameters:
+            raise SpecError(
+                f"{spec.name} takes no {name} strategy; put it last in the nest"
+            )
+    return factory(**arguments)
+
+
+def _options(hint: Any) -> list[Any]:
+    """The types that an option may have, None left out."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return [each for each in get_args(hint) if each is not type(None)]
+    return [hint]
+
+
+def _plain(hint: Any) -> bool:
+    return all(
+        each in (str, int, float, bool, Path) or get_origin(each) is Literal
+        for each in _options(hint)
+    )
+
+
+def _convert(name: str, key: str, text: str, hint: Any) -> Any:
+    problems = []
+    for each in _options(hint):
+        if get_origin(each) is Literal:
+            if text in get_args(each):
+                return text
+            problems.append(f"one of {', '.join(map(str, get_args(each)))}")
+        elif each is bool:
+            if text.lower() in ("true", "false"):
+                return text.lower() == "true"
+            problems.append("true or false")
+        else:
+            try:
+                return each(text)
+            except ValueError:
+                problems.append(
+                    {int: "a whole number", float: "a number"}.get(each, "valid")
+                )
+    raise SpecError(f"{name},{key}={text}: {key} must be {' or '.join(problems)}")

@@ -1,0 +1,208 @@
+"""Every judgment, keyed by the content of what was asked, in one SQLite file.
+
+Judgments and failures live in separate tables: a failure is kept as evidence and is
+asked again by the next run; it is never served as a result. Writes are committed at
+least once a second of work, so a killed process loses at most that.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rrm_harness.errors import StoreError
+from rrm_harness.records import Comparison, Judgment
+
+VERSION = 1
+COMMIT_SECONDS = 1.0
+COMMIT_ROWS = 5000
+
+_SCHEMA = f"""
+CREATE TABLE judgments (
+    key BLOB PRIMARY KEY, example TEXT, shown TEXT, sample INTEGER,
+    scores TEXT NOT NULL, text TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE failures (
+    key BLOB PRIMARY KEY, example TEXT, shown TEXT, sample INTEGER,
+    kind TEXT NOT NULL, text TEXT NOT NULL, times INTEGER NOT NULL
+) WITHOUT ROWID;
+PRAGMA user_version = {VERSION};
+"""
+
+
+class RunStore:
+    """A store of judgments, open for one writer.
+
+    Stores of neighboring runs can be read as well: what they hold is served and
+    copied, so that each store is complete for its own run.
+
+    Raises:
+        StoreError: The file is no store, is corrupt, locked, or of another version.
+    """
+
+    def __init__(self, path: Path, neighbors: Iterable[Path] = ()) -> None:
+        self.path = path
+        self._pending: dict[bytes, tuple[Comparison, Judgment]] = {}
+        self._written = time.monotonic()
+        self._database = _open(path, writable=True)
+        self._neighbors = {other: _open(other, writable=False) for other in neighbors}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def get(self, key: bytes, comparison: Comparison) -> Judgment | None:
+        """Return the judgment under a key, from here or from a neighbor."""
+        pending = self._pending.get(key)
+        if pending is not None and pending[1].failure is None:
+            return pending[1]
+        found = _read(self.path, self._database, key)
+        if found is not None:
+            return found
+        for path, neighbor in self._neighbors.items():
+            found = _read(path, neighbor, key)
+            if found is not None:
+                self.put(key, comparison, found)
+                return found
+        return None
+
+    def put(self, key: bytes, comparison: Comparison, judgment: Judgment) -> None:
+        """Keep a judgment or a failure; it is on disk after at most a second."""
+        self._pending[key] = (comparison, judgment)
+        late = time.monotonic() - self._written >= COMMIT_SECONDS
+        if late or len(self._pending) >= COMMIT_ROWS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write what is pending in one transaction."""
+        judged, failed = [], []
+        for key, (comparison, judgment) in self._pending.items():
+            shown = ",".join(map(str, comparison.order))
+            where = (key, comparison.example.id, shown, comparison.sample)
+            text = _storable(judgment.text)
+            if judgment.failure is None:
+                tokens = (judgment.prompt_tokens, judgment.completion_tokens)
+                judged.append((*where, json.dumps(judgment.scores), text, *tokens))
+            else:
+                failed.append((*where, str(judgment.failure), text))
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany(
+                    "INSERT OR IGNORE INTO judgments VALUES (?,?,?,?,?,?,?,?)", judged
+                )
+                self._database.executemany(
+                    "DELETE FROM failures WHERE key = ?", [row[:1] for row in judged]
+                )
+                self._database.executemany(
+                    "INSERT INTO failures VALUES (?,?,?,?,?,?,1) ON CONFLICT(key)"
+                    " DO UPDATE SET kind = excluded.kind, text = excluded.text,"
+                    " times = times + 1",
+                    failed,
+                )
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
+        self._pending.clear()
+        self._written = time.monotonic()
+
+    def close(self) -> None:
+        """Commit and close."""
+        try:
+            if self._pending:
+                self.commit()
+        finally:
+            self._database.close()
+            for neighbor in self._neighbors.values():
+                neighbor.close()
+
+
+def holds_store(path: Path) -> bool:
+    """Tell whether a file can be read as a store of this version."""
+    try:
+        _open(path, writable=False).close()
+    except StoreError:
+        return False
+    return True
+
+
+def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
+    mode = "rwc" if writable else "ro"
+    try:
+        database = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=5,
+            isolation_level=None,
+        )
+        _prepare(database, path, writable)
+    except sqlite3.Error as error:
+        raise _explained(path, error) from error
+    return database
+
+
+def _prepare(database: sqlite3.Connection, path: Path, writable: bool) -> None:
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if version == 0 and tables:
+        raise StoreError(f"{path} is not a store of judgments; use another --output")
+    if writable:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        if version == 0:
+            database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            version = VERSION
+    if version != VERSION:
+        raise StoreError(
+            f"{path} is a store of version {version}, this program reads version"
+            f" {VERSION}; use the version that wrote it, or another --output"
+        )
+    if writable:
+        problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
+
+
+def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | None:
+    try:
+        row = database.execute(
+            "SELECT scores, text, prompt_tokens, completion_tokens FROM judgments"
+            " WHERE key = ?",
+            (key,),
+        ).fetchone()
+    except sqlite3.Error as error:
+        raise _explained(path, error) from error
+    if row is None:
+        return None
+    return Judgment(tuple(json.loads(row[0])), None, row[1], row[2], row[3])
+
+
+def _storable(text: str) -> str:
+    """The text without lone surrogates, which no database column can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _explained(path: Path, error: sqlite3.Error) -> StoreError:
+    if "locked" in str(error) or "busy" in str(error):
+        return StoreError(
+            f"{path} is locked by another program; wait for it to end, or use another"
+            " --output"
+        )
+    if isinstance(error, sqlite3.OperationalError):
+        return StoreError(f"{path} cannot be used ({error}); mend that and run again")
+    return StoreError(
+        f"{path} is damaged ({error}); move it away and run the same command again:"
+        " only what it held is asked anew"
+    )

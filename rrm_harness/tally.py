@@ -1,0 +1,100 @@
+"""Add up a run: each example's line on paper, and the results of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rrm_harness.conduct import Conduct
+from rrm_harness.metrics import Numbers, Row, Rule
+from rrm_harness.schedule import Finished
+
+
+class Tally:
+    """Takes finished examples in order and knows the results at the end."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._rows: list[Row] = []
+        self._conduct = Conduct()
+
+    @property
+    def examples(self) -> int:
+        """How many examples were added."""
+        return len(self._rows)
+
+    def add(self, finished: Finished) -> dict[str, Any]:
+        """Count an example; return its line for outcomes.jsonl."""
+        row = self._rule.row(finished.example, finished.outcome)
+        self._rows.append(row)
+        self._conduct.add(finished)
+        return _line(finished, row)
+
+    def results(self) -> dict[str, Any]:
+        """Return the benchmark's numbers and the judge's conduct, ready for JSON."""
+        ties = sum(row.tied for row in self._rows)
+        failed = sum(row.failure is not None for row in self._rows)
+        return {
+            "examples": len(self._rows),
+            **self._numbers(),
+            "tie_rate": ties / len(self._rows),
+            "failed_examples": failed,
+            **self._conduct.results(),
+        }
+
+    def _numbers(self) -> dict[str, Any]:
+        if all(row.credit is None for row in self._rows):
+            return _NOTHING_SCORED
+        numbers: Numbers = self._rule.numbers(self._rows)
+        return {
+            "n": numbers.n,
+            "accuracy": numbers.accuracy,
+            "accuracy_low": numbers.interval.low,
+            "accuracy_high": numbers.interval.high,
+            "interval": numbers.interval.method,
+            "bounds": list(numbers.bounds),
+            "subsets": numbers.subsets,
+            "sections": numbers.sections,
+            "extra": numbers.extra,
+        }
+
+
+_NOTHING_SCORED: dict[str, Any] = {
+    "n": 0,
+    "accuracy": None,
+    "accuracy_low": None,
+    "accuracy_high": None,
+    "interval": "none",
+    "bounds": [0.0, 1.0],
+    "subsets": {},
+    "sections": {},
+    "extra": {},
+}
+
+
+def _line(finished: Finished, row: Row) -> dict[str, Any]:
+    example, outcome = finished.example, finished.outcome
+    return {
+        "id": example.id,
+        "subset": example.subset,
+        "correct": list(example.correct),
+        "scores": [outcome.scores.get(i) for i in range(len(example.responses))]
+        if outcome.scores
+        else None,
+        "winners": list(outcome.winners),
+        "failure": outcome.failure,
+        "credit": row.credit,
+        "notes": dict(sorted(outcome.notes.items())),
+        "comparisons": [
+            {
+                "order": list(comparison.order),
+                "sample": comparison.sample,
+                **({"role": "meta"} if comparison.role == "meta" else {}),
+                **(
+                    {"failure": judgment.failure}
+                    if judgment.failure is not None
+                    else {"scores": list(judgment.scores)}
+                ),
+            }
+            for comparison, judgment in finished.judged
+        ],
+    }
