@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rrm_harness import chance
 from rrm_harness.errors import EngineError, HarnessError, SpecError
@@ -43,7 +43,7 @@ class _Job:
     key: bytes
     comparison: Comparison
     completions: list[Completion | None]
-    waiters: list[object] = field(default_factory=list)
+    waiters: list[Any] = field(default_factory=list)
 
 
 class Answers:
@@ -79,7 +79,7 @@ class Answers:
         judge = self._bench(comparison).judge
         return judge.pointwise and len(comparison.order) > 1
 
-    def ask(self, comparison: Comparison, waiter: object) -> Answer | None:
+    def ask(self, comparison: Comparison, waiter: Any) -> Answer | None:
         """Return the answer if it is at hand, else submit; `collect` will bring it.
 
         Raises:
@@ -110,7 +110,7 @@ class Answers:
         self._submit(_Job(key, comparison, [None] * len(requests), [waiter]), requests)
         return None
 
-    def collect(self) -> Iterator[tuple[object, Answer]]:
+    def collect(self) -> Iterator[tuple[Any, Answer]]:
         """Advance the engines; yield every waiter whose answer came in."""
         for role, bench in self._benches.items():
             if bench.engine is None or not self._outstanding[role]:
@@ -120,7 +120,7 @@ class Answers:
 
     def _take(
         self, role: str, ticket: int, completion: Completion
-    ) -> Iterator[tuple[object, Answer]]:
+    ) -> Iterator[tuple[Any, Answer]]:
         if ticket not in self._tickets:
             raise EngineError(
                 f"the engine answered ticket {ticket}, which it was not given;"
@@ -178,9 +178,7 @@ class Answers:
             engine.submit(self._next_ticket, request)
             self._next_ticket += 1
 
-    def _finish(
-        self, key: bytes, comparison: Comparison, judgment: Judgment
-    ) -> Answer:
+    def _finish(self, key: bytes, comparison: Comparison, judgment: Judgment) -> Answer:
         if judgment.failure is not None:
             self._failed[key] = judgment
         if self._store is not None:

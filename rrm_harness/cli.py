@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from rrm_harness.evaluate import Progress
 
 NOTHING_SCORED, MISTAKE, INTERRUPTED = 3, 2, 130
-LISTED = ("judges", "strategies", "engines", "datasets", "tasks", "templates", "parsers")
+LISTED = (
+    "judges",
+    "strategies",
+    "engines",
+    "datasets",
+    "tasks",
+    "templates",
+    "parsers",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,7 +46,9 @@ def commands() -> None:
 @click.option("--judge", required=True, metavar="SPEC", help="Who judges.")
 @click.option("--dataset", required=True, metavar="SPEC", help="What is judged.")
 @click.option(
-    "--strategy", metavar="SPEC", help="What is asked. [default: the published protocol]"
+    "--strategy",
+    metavar="SPEC",
+    help="What is asked. [default: the published protocol]",
 )
 @click.option("--engine", metavar="SPEC", help="What runs the judge's model.")
 @click.option("--meta-judge", metavar="SPEC", help="A judge of judgments.")
@@ -79,9 +89,7 @@ def run(output: Path, quiet: bool, **asked: Any) -> None:
 
 
 @commands.command()
-@click.argument(
-    "directories", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--markdown",
     type=click.Path(path_type=Path, allow_dash=True),
@@ -124,9 +132,7 @@ def list_(kind: str) -> None:
     width = max((len(name) for name, *_ in rows), default=0)
     for name, summary, origin in rows:
         ours = origin.startswith("rrm-harness:") or not origin
-        click.echo(
-            f"{name:<{width}}  {summary}" + ("" if ours else f"  [{origin}]")
-        )
+        click.echo(f"{name:<{width}}  {summary}" + ("" if ours else f"  [{origin}]"))
 
 
 @commands.command()
@@ -138,8 +144,8 @@ def demo() -> None:
         runs = demonstrate(progress)
     _show(runs)
     click.echo(
-        "\nThe sample's order and lengths tell nothing, so judges that read nothing stay"
-        "\nnear one half on its pairs. Next: your own judge and data,"
+        "\nOrder and lengths of the sample's responses tell nothing, so judges that read"
+        "\nnothing stay near chance (46 %). Next, your own judge and data:"
         "\n  rrm-harness run --judge recorded,path=FILE --dataset jsonl,path=FILE"
         " --output DIR"
     )

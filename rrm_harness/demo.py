@@ -19,7 +19,7 @@ def demonstrate(progress: Progress | None = None) -> list[Mapping[str, Any]]:
     """Judge the sample with every trivial judge under three strategies."""
     from rrm_harness.evaluate import evaluate
 
-    runs = []
+    runs: list[Mapping[str, Any]] = []
     with TemporaryDirectory(prefix="rrm-harness-") as folder:
         for strategy in STRATEGIES:
             for judge in NAMES:

@@ -51,7 +51,7 @@ def register_datasets(register: Register) -> None:
 
 @hookspec
 def register_templates(register: RegisterFolder) -> None:
-    """Call `register(prefix, folder)`; `prefix/x.jinja` is then the folder's x.jinja."""
+    """Call `register(prefix, folder)`; `prefix/x.jinja` is the folder's x.jinja."""
 
 
 @hookspec

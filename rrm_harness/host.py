@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -160,11 +160,11 @@ def _without(name: str) -> str:
     return f"set RRM_HARNESS_DISABLE={name.rpartition(':')[2]} to run without it"
 
 
-def _trace_before(hook: str, implementations: list[Any], arguments: Any) -> None:
+def _trace_before(hook: str, implementations: Sequence[Any], _: Any) -> None:
     names = ", ".join(each.plugin_name for each in implementations)
-    print(f"rrm-harness trace: {hook} -> {names}", file=sys.stderr)
+    sys.stderr.write(f"rrm-harness trace: {hook} -> {names}\n")
 
 
 def _trace_after(outcome: Any, hook: str, *_: Any) -> None:
     if outcome.exception:
-        print(f"rrm-harness trace: {hook} raised {outcome.exception}", file=sys.stderr)
+        sys.stderr.write(f"rrm-harness trace: {hook} raised {outcome.exception}\n")

@@ -127,7 +127,8 @@ class Rule:
         self, subset: str, rows: Sequence[Row], end: Literal["low", "high"]
     ) -> float:
         """A subset's accuracy with every row at its lowest or highest worth."""
-        return sum(getattr(row, end) for row in rows) / len(rows)
+        total: float = sum(getattr(row, end) for row in rows)
+        return total / len(rows)
 
     def subset_draws(self, subset: str, rows: Sequence[Row]) -> Any:
         """Bootstrap draws of a subset's accuracy, shape (stats.RESAMPLES,)."""
@@ -175,7 +176,7 @@ class Rule:
         return float(self.headline(means, counts))
 
     def numbers(self, rows: Sequence[Row]) -> Numbers:
-        """Turn all rows into the benchmark's result; rows may not be empty of credit."""
+        """Turn all rows, at least one with credit, into the benchmark's result."""
         counted = _by_subset(row for row in rows if row.credit is not None)
         counts = {subset: len(group) for subset, group in counted.items()}
         accuracies = {

@@ -13,7 +13,9 @@ class Noted(Protocol):
     """Anything with notes."""
 
     @property
-    def notes(self) -> Mapping[str, int]: ...
+    def notes(self) -> Mapping[str, int]:
+        """Counts by name."""
+        ...
 
 
 def first_failure(outcomes: Iterable[Outcome]) -> Failure | None:

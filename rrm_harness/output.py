@@ -123,9 +123,9 @@ class RunDirectory:
         for key in self._run:
             if earlier.get(key) != self._run[key]:
                 raise OutputError(
-                    f"{self.path} holds another run ({key} is {earlier.get(key)!r} there"
-                    f" and {self._run[key]!r} here); give another --output: judgments"
-                    " are reused from runs that lie side by side"
+                    f"{self.path} holds another run ({key} is {earlier.get(key)!r}"
+                    f" there and {self._run[key]!r} here); give another --output"
+                    " beside it, and its judgments are reused"
                 )
 
 

@@ -154,7 +154,6 @@ class Outcome:
         return tuple(i for i, score in sorted(self.scores.items()) if score == best)
 
 
-Ask = "Comparison | Play"
 Play = Generator[Sequence[Any], Sequence[Any], Any]
 """A strategy at work. It yields a list of comparisons and of further plays, and is
 sent the list of their judgments and return values, in the same order."""
@@ -198,7 +197,7 @@ class Judge(Protocol):
 
     @property
     def identity(self) -> str:
-        """Everything that determines the answers: model, revision, template, options."""
+        """All that determines the answers: model, revision, template, options."""
         return repr(self)
 
     def render(self, comparison: Comparison) -> Sequence[Request]:

@@ -97,15 +97,19 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
     yield "comparisons", f"{results['comparisons']:,}"
     if results["votes_saved"]:
         yield "votes saved by the exact stop", f"{results['votes_saved']:,}"
-    yield "judgments", f"{results['judgments']:,}, {row(results)['cached']} from the store"
+    cached = f"{row(results)['cached']} from the store"
+    yield "judgments", f"{results['judgments']:,}, {cached}"
     tokens = results["tokens"]
     if any(tokens.values()):
         yield "tokens", f"{tokens['prompt']:,} prompt, {tokens['completion']:,} written"
-    for name, number in flat(results["extra"]):
-        yield name, number
+    yield from flat(results["extra"])
     if results["baselines"]:
-        yield "trivial judges", ", ".join(
-            f"{name} {_percent(value)}" for name, value in results["baselines"].items()
+        yield (
+            "trivial judges",
+            ", ".join(
+                f"{name} {_percent(value)}"
+                for name, value in results["baselines"].items()
+            ),
         )
     yield "seconds", f"{results['seconds']:,}"
 

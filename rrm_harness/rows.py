@@ -36,9 +36,7 @@ class Source:
     def rows(self) -> Iterator[Located]:
         """Yield (place, row) of all rows."""
         if self.path is None:
-            yield from from_hub(
-                self.repository, self.split, self.revision, self.config
-            )
+            yield from from_hub(self.repository, self.split, self.revision, self.config)
             return
         for file in files(self.path, self.pattern):
             yield from read(file)
@@ -94,9 +92,7 @@ def files(path: Path, pattern: str = "*") -> list[Path]:
         DataError: Nothing is there.
     """
     if path.is_dir():
-        found = sorted(
-            each for each in path.rglob(pattern) if each.suffix in SUFFIXES
-        )
+        found = sorted(each for each in path.rglob(pattern) if each.suffix in SUFFIXES)
         if not found:
             raise DataError(
                 f"{path}: holds no {pattern} of a kind that can be read"

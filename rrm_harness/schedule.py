@@ -106,8 +106,7 @@ class _Schedule:
         self._advance_ready()
 
     def collect(self) -> None:
-        for waiter, answer in self._answers.collect():
-            running, slot, comparison = waiter  # type: ignore[misc]
+        for (running, slot, comparison), answer in self._answers.collect():
             self._answer(running, slot, comparison, answer)
         self._advance_ready()
 

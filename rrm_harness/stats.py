@@ -69,5 +69,3 @@ def percentile_interval(draws: Any, method: str) -> Interval:
     tail = 100 * (1 - LEVEL) / 2
     low, high = numpy.percentile(draws, [tail, 100 - tail])
     return Interval(float(low), float(high), method)
-
-

@@ -45,7 +45,9 @@ class First(Judge):
     def parse(
         self, comparison: Comparison, completions: Sequence[Completion]
     ) -> Judgment:
-        return Judgment(tuple(float(not place) for place in range(len(comparison.order))))
+        return Judgment(
+            tuple(float(not place) for place in range(len(comparison.order)))
+        )
 
 
 @dataclass(frozen=True)

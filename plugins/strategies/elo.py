@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 from rrm_harness import (
     Comparison,
@@ -19,6 +19,8 @@ from rrm_harness.outcomes import first_failure, sum_notes
 
 from .single import Single
 from .voting import Voting
+
+_Match = tuple[tuple[int, int], tuple[int, ...]]  # the pair and who won
 
 INITIAL, BASE, SCALE, K_FACTOR = 1000.0, 10.0, 400.0, 4.0
 PRIOR = 0.1
@@ -71,38 +73,37 @@ class Elo(Strategy):
         scores = {index: ratings.get(index, INITIAL) for index in comparison.order}
         return Outcome(scores, notes=notes)
 
-    def _rate(
-        self, matches: Sequence[tuple[tuple[int, int], tuple[int, ...]]]
-    ) -> dict[int, float]:
+    def _rate(self, matches: Sequence[_Match]) -> dict[int, float]:
         import evalica
 
-        won = {True: evalica.Winner.X, False: evalica.Winner.Y}
-        xs = [pair[0] for pair, _ in matches]
-        ys = [pair[1] for pair, _ in matches]
-        winners = [
-            evalica.Winner.Draw if len(best) > 1 else won[best[0] == pair[0]]
-            for pair, best in matches
-        ]
         if self.rating == "elo":
-            rated = evalica.elo(
-                xs, ys, winners, initial=INITIAL, base=BASE, scale=SCALE, k=K_FACTOR
+            elo = evalica.elo(
+                *_columns(matches), initial=INITIAL, base=BASE, scale=SCALE, k=K_FACTOR
             )
-            return {int(i): float(score) for i, score in rated.scores.items()}
-        order = sorted(range(len(xs)), key=lambda match: (xs[match], ys[match]))
-        xs, ys, winners = ([column[i] for i in order] for column in (xs, ys, winners))
-        count = len(xs)
-        rated = evalica.bradley_terry(
-            xs + xs,
-            ys + ys,
-            winners + [evalica.Winner.Draw] * count,
-            weights=[1.0] * count + [PRIOR] * count,
+            return {int(i): float(score) for i, score in elo.scores.items()}
+        ordered = sorted(matches)
+        draws = [(pair, pair) for pair, _ in ordered]
+        fit = evalica.bradley_terry(
+            *_columns([*ordered, *draws]),
+            weights=[1.0] * len(ordered) + [PRIOR] * len(draws),
             tolerance=1e-12,
             limit=100_000,
         )
-        return {int(i): float(f"{score:.9g}") for i, score in rated.scores.items()}
+        return {int(i): float(f"{score:.9g}") for i, score in fit.scores.items()}
 
     def cost(self, responses: int) -> int:
         return responses * (responses - 1) // 2 * self.inner.cost(2)
+
+
+def _columns(matches: Sequence[_Match]) -> tuple[list[int], list[int], list[Any]]:
+    """First players, second players and results, as evalica takes them."""
+    from evalica import Winner
+
+    results = [
+        Winner.Draw if len(won) > 1 else Winner.X if won[0] == first else Winner.Y
+        for (first, _), won in matches
+    ]
+    return [pair[0] for pair, _ in matches], [pair[1] for pair, _ in matches], results
 
 
 @hookimpl

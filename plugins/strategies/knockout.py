@@ -84,8 +84,8 @@ class Knockout(Strategy):
         if self._pairs:
             if sorted(self._pairs) != sorted(order):
                 raise DataError(
-                    f"{self.bracket}: the bracket names {len(self._pairs)} responses and"
-                    f" example '{comparison.example.id}' has {len(order)} others;"
+                    f"{self.bracket}: the bracket names {len(self._pairs)} responses"
+                    f" and example '{comparison.example.id}' has {len(order)};"
                     " use bracket=seeded"
                 )
             return list(self._pairs)
