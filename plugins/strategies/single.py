@@ -17,11 +17,11 @@ class Single(Strategy):
     order: Literal["given", "reversed", "seeded"] = "given"
 
     def play(self, comparison: Comparison) -> Play:
-        shown = {
-            "given": comparison,
-            "reversed": comparison.reversed(),
-            "seeded": comparison.shuffled(),
-        }[self.order]
+        shown = comparison
+        if self.order == "reversed":
+            shown = comparison.reversed()
+        elif self.order == "seeded":
+            shown = comparison.shuffled()
         (judgment,) = yield [shown]
         if judgment.failure is not None:
             return Outcome(failure=judgment.failure)
