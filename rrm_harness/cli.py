@@ -144,7 +144,7 @@ def demo() -> None:
         runs = demonstrate(progress)
     _show(runs)
     click.echo(
-        "\nOrder and lengths of the sample's responses tell nothing, so judges that read"
+        "\nOrder and lengths of the sample tell nothing, so judges that read"
         "\nnothing stay near chance (46 %). Next, your own judge and data:"
         "\n  rrm-harness run --judge recorded,path=FILE --dataset jsonl,path=FILE"
         " --output DIR"

@@ -10,7 +10,7 @@ from typing import Any
 import rrm_harness
 from rrm_harness import chance
 from rrm_harness.answers import Bench
-from rrm_harness.records import Dataset, Strategy
+from rrm_harness.records import Dataset, Strategy, described
 
 LIBRARIES = (
     "evalica",
@@ -43,7 +43,7 @@ def describe(
             "dataset": dataset.name,
             "revision": dataset.revision,
             "rule": chance.digest(repr(dataset.rule)).hex()[:12],
-            "strategy": repr(strategy),
+            "strategy": described(strategy),
             "seed": seed,
             "limit": limit,
         },

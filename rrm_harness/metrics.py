@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rrm_harness import stats
+from rrm_harness.outcomes import UNCERTAIN
 from rrm_harness.records import Example, Failure, Outcome
 
 Tie = Literal["share", "half", "wrong"]
@@ -103,10 +104,7 @@ class Rule:
 
     def credit_bounds(self, example: Example, outcome: Outcome) -> tuple[float, float]:
         """The least and the most the example could be worth had nothing failed."""
-        unsure = outcome.failure is not None or any(
-            outcome.notes.get(note)
-            for note in ("coins_for_failed_matches", "matches_left_out")
-        )
+        unsure = outcome.failure is not None or outcome.notes.get(UNCERTAIN)
         credit = self.credit(example, outcome)
         return (0.0, 1.0) if unsure or credit is None else (credit, credit)
 

@@ -8,6 +8,10 @@ from typing import Protocol
 
 from rrm_harness.records import Failure, Outcome
 
+UNCERTAIN = "uncertain"
+"""The note of an outcome that failures could have changed, had they not failed: a
+benchmark's bounds count its example as 0 and as 1."""
+
 
 class Noted(Protocol):
     """Anything with notes."""

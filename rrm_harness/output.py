@@ -70,14 +70,20 @@ class RunDirectory:
 
     def write_outcome(self, line: Mapping[str, Any]) -> None:
         """Add an example's line to outcomes.jsonl, seen once the run is finished."""
-        self._lines.write(_dumps(line) + "\n")
+        try:
+            self._lines.write(_dumps(line) + "\n")
+        except OSError as error:
+            raise _unwritable(self._part, error) from error
 
     def finish(self, results: Mapping[str, Any]) -> None:
         """Make judgments durable, then put outcomes and results in place."""
         self.store.commit()
-        self._lines.flush()
-        os.fsync(self._lines.fileno())
-        self._part.replace(self.path / OUTCOMES)
+        try:
+            self._lines.flush()
+            os.fsync(self._lines.fileno())
+            self._part.replace(self.path / OUTCOMES)
+        except OSError as error:
+            raise _unwritable(self.path / OUTCOMES, error) from error
         write_whole(self.path / RESULTS, _dumps(results, indent=2) + "\n")
 
     def _prepare(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -182,6 +182,13 @@ class Completion:
     completion_tokens: int = 0
 
 
+def described(plugin: object) -> str:
+    """A plugin's class and options as text; the same in every process."""
+    if is_dataclass(plugin):
+        return repr(plugin)
+    return f"{type(plugin).__qualname__}({vars(plugin)!r})"
+
+
 class Judge(Protocol):
     """A recipe: comparison to requests, completions to judgment. Pure functions.
 
@@ -198,7 +205,7 @@ class Judge(Protocol):
     @property
     def identity(self) -> str:
         """All that determines the answers: model, revision, template, options."""
-        return repr(self)
+        return described(self)
 
     def render(self, comparison: Comparison) -> Sequence[Request]:
         """Turn a comparison into requests; none if the answer needs no engine."""

@@ -15,7 +15,7 @@ from rrm_harness import (
     chance,
     hookimpl,
 )
-from rrm_harness.outcomes import first_failure, sum_notes
+from rrm_harness.outcomes import UNCERTAIN, add_notes, first_failure, sum_notes
 
 from .single import Single
 from .voting import Voting
@@ -64,7 +64,8 @@ class Elo(Strategy):
         ]
         notes = sum_notes(games)
         if len(played) < len(games):
-            notes["matches_left_out"] = len(games) - len(played)
+            left_out = {"matches_left_out": len(games) - len(played), UNCERTAIN: 1}
+            notes = add_notes(notes, left_out)
         if not played:
             return Outcome(failure=first_failure(games), notes=notes)
         key = (comparison.seed, comparison.example.id, "matches", comparison.sample)

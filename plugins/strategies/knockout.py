@@ -18,7 +18,7 @@ from rrm_harness import (
     chance,
     hookimpl,
 )
-from rrm_harness.outcomes import add_notes, sum_notes
+from rrm_harness.outcomes import UNCERTAIN, add_notes, sum_notes
 
 from .single import Single
 from .voting import Voting
@@ -108,6 +108,8 @@ class Knockout(Strategy):
             winners = (_toss(comparison, a, b),)
             why = "failed" if match.failure else "tied"
             notes = add_notes(notes, {f"coins_for_{why}_matches": 1})
+            if match.failure:
+                notes = add_notes(notes, {UNCERTAIN: 1})
         scores = {**left.scores, **right.scores}
         scores.update(dict.fromkeys(winners, float(place.round)))
         return _Advance(winners, scores, notes, match.failure if final else None)

@@ -13,6 +13,7 @@ from rrm_harness import (
     Strategy,
     hookimpl,
 )
+from rrm_harness.outcomes import UNCERTAIN
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class SumVoting(Strategy):
             samples, failed = yield from self._filter(samples)
             failures += failed
         notes = {"samples": len(samples)}
+        if failures:
+            notes[UNCERTAIN] = 1
         if not samples:
             return Outcome(failure=failures[0].failure, notes=notes)
         scores = dict.fromkeys(comparison.order, 0.0)

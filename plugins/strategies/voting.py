@@ -14,7 +14,7 @@ from rrm_harness import (
     Strategy,
     hookimpl,
 )
-from rrm_harness.outcomes import first_failure, sum_notes
+from rrm_harness.outcomes import UNCERTAIN, add_notes, first_failure, sum_notes
 
 from .single import Single
 
@@ -50,7 +50,10 @@ class Voting(Strategy):
         tally = _tally(votes)
         if not tally:
             return Outcome({}, first_failure(votes), tuple(votes), notes)
-        best = max(tally.values())
+        best, second, *_ = [*sorted(tally.values(), reverse=True), Fraction()]
+        failed = sum(vote.failure is not None for vote in votes)
+        if failed and failed >= best - second:
+            notes = add_notes(notes, {UNCERTAIN: 1})
         leaders = [index for index, count in tally.items() if count == best]
         scores = {
             index: 1 / len(leaders) if index in leaders else 0.0
