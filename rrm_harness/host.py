@@ -53,8 +53,10 @@ class Host:
             self._add(plugin, getattr(plugin, "__name__", type(plugin).__name__))
 
     def _add(self, plugin: object, name: str) -> None:
-        if self._manager.has_plugin(name):  # the same distribution, seen twice
+        if self._manager.get_plugin(name) is plugin:  # seen twice on the path
             return
+        if self._manager.has_plugin(name):
+            raise PluginError(f"two plugins are called {name}; give one another name")
         try:
             self._manager.register(plugin, name)
         except pluggy.PluginValidationError as error:
@@ -66,11 +68,14 @@ class Host:
     def _refuse_misspelt(self, plugin: object, name: str) -> None:
         known = [hook for hook in dir(hookspecs) if hook.startswith("register_")]
         for hook in dir(plugin):
-            marked = self._manager.parse_hookimpl_opts(plugin, hook) is not None
-            if marked and hook not in known:
+            options = self._manager.parse_hookimpl_opts(plugin, hook)
+            if options is None:
+                continue
+            meant = options["specname"] or hook
+            if meant not in known:
                 raise PluginError(
-                    f"plugin {name}: there is no hook '{hook}'; {nearest(hook, known)};"
-                    f" {_without(name)}"
+                    f"plugin {name}: there is no hook '{meant}';"
+                    f" {nearest(meant, known)}; {_without(name)}"
                 )
 
     def registry(self, kind: str) -> dict[str, Entry]:
@@ -94,7 +99,15 @@ class Host:
                     )
                 entries[name] = Entry(name, thing, origin)
 
-            self._call(hook, implementation.plugin, register)
+            try:
+                self._call(hook, implementation.plugin, register)
+            except PluginError:
+                raise
+            except Exception as error:
+                raise PluginError(
+                    f"plugin {origin}: {hook.name} failed"
+                    f" ({type(error).__name__}: {error}); {_without(origin)}"
+                ) from error
         return dict(sorted(entries.items()))
 
     def _call(self, hook: Any, plugin: object, register: Any) -> None:
@@ -121,7 +134,7 @@ class Host:
             SpecError: The spec names something unknown or has a wrong option.
         """
         built = None
-        for part in reversed(text.split(" of ")):
+        for part in reversed(text.split(" of ") if kind == "strategies" else [text]):
             spec = Spec.parse(part)
             factory = self.lookup(kind, spec.name).thing
             built = build(spec, factory, **({} if built is None else {"inner": built}))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import rrm_harness
 from rrm_harness import chance
 from rrm_harness.answers import Bench
+from rrm_harness.errors import PluginError
 from rrm_harness.records import Dataset, Strategy, described
 
 LIBRARIES = (
@@ -36,24 +37,36 @@ def describe(
         for role, bench in benches.items()
     }
     engine = benches["judge"].engine
+    run |= {
+        "engine": engine.identity if engine else None,
+        "dataset": dataset.name,
+        "revision": dataset.revision,
+        "rule": described(dataset.rule),
+        "strategy": described(strategy),
+        "seed": seed,
+        "limit": limit,
+    }
+    _refuse_addresses(run)
     return {
-        "run": {
-            **run,
-            "engine": engine.identity if engine else None,
-            "dataset": dataset.name,
-            "revision": dataset.revision,
-            "rule": chance.digest(repr(dataset.rule)).hex()[:12],
-            "strategy": described(strategy),
-            "seed": seed,
-            "limit": limit,
-        },
+        "run": {**run, "rule": chance.digest(run["rule"]).hex()[:12]},
         "versions": {
-            "rrm-harness": rrm_harness.__version__,
+            "rrm-harness": _version("rrm-harness") or "unknown",
             "python": platform.python_version(),
             **{name: found for name in LIBRARIES if (found := _version(name))},
         },
         "platform": platform.platform(),
     }
+
+
+def _refuse_addresses(run: Mapping[str, Any]) -> None:
+    """An object whose repr is its address is another one in the next process."""
+    for name, value in run.items():
+        if re.search(r" at 0x[0-9a-f]+>", str(value)):
+            raise PluginError(
+                f"the {name} is known only by an address in memory ({value}), so this"
+                " run could not be continued; make its class a frozen dataclass, or"
+                " give it a repr"
+            )
 
 
 def _version(name: str) -> str | None:

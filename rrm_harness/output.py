@@ -42,11 +42,11 @@ class RunDirectory:
         self._lock = self._locked()
         try:
             self._refuse_another_run()
-            others = _neighbors(path) if reuse is None else reuse
-            stores = [other / STORE for other in others if (other / STORE).is_file()]
-            self.store = RunStore(
-                path / STORE, [store for store in stores if holds_store(store)]
-            )
+            if reuse is None:
+                stores = list(filter(holds_store, _neighboring_stores(path)))
+            else:
+                stores = [_asked_for(other) for other in reuse]
+            self.store = RunStore(path / STORE, stores)
         except BaseException:
             self._lock.close()
             raise
@@ -125,7 +125,12 @@ class RunDirectory:
         if not manifest.is_file():
             write_whole(manifest, _dumps({"run": self._run}, indent=2) + "\n")
             return
-        earlier = read_json(manifest).get("run", {})
+        earlier = read_json(manifest).get("run")
+        if not isinstance(earlier, dict):
+            raise OutputError(
+                f"{manifest} is another program's; give an empty or new directory as"
+                " --output"
+            )
         for key in self._run:
             if earlier.get(key) != self._run[key]:
                 raise OutputError(
@@ -185,10 +190,20 @@ def _dumps(content: Mapping[str, Any], indent: int | None = None) -> str:
     return json.dumps(content, indent=indent, ensure_ascii=True, allow_nan=False)
 
 
-def _neighbors(path: Path) -> list[Path]:
-    """The other run directories in the same folder."""
+def _neighboring_stores(path: Path) -> list[Path]:
+    """The stores of the other run directories in the same folder."""
     siblings = sorted(path.absolute().parent.glob(f"*/{STORE}"))
-    return [store.parent for store in siblings if not store.parent.samefile(path)]
+    return [store for store in siblings if not store.parent.samefile(path)]
+
+
+def _asked_for(directory: Path) -> Path:
+    store = directory / STORE
+    if not holds_store(store):
+        raise OutputError(
+            f"{directory} holds no judgments to reuse; give the --output directory of"
+            " another run"
+        )
+    return store
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import StrictUndefined, Template
-from jinja2 import TemplateError as JinjaError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rrm_harness import host
-from rrm_harness.errors import TemplateError
+from rrm_harness.errors import HarnessError, TemplateError
 from rrm_harness.specs import nearest
 
 SUFFIX = ".jinja"
@@ -61,7 +60,9 @@ def render(name: str, **values: Any) -> str:
     """
     try:
         return _compiled(name).render(**values)
-    except JinjaError as error:
+    except HarnessError:
+        raise
+    except Exception as error:  # whatever the expressions of a template can raise
         raise TemplateError(
             f"template {name} does not render: {type(error).__name__}: {error}"
         ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -92,15 +92,15 @@ class Comparison:
 
     def only(self, *order: int) -> Comparison:
         """Show these responses alone, in this order."""
-        return replace(self, order=order)
+        return self._asked(order, self.sample)
 
     def reversed(self) -> Comparison:
         """Show the same responses in the opposite order."""
-        return replace(self, order=self.order[::-1])
+        return self._asked(self.order[::-1], self.sample)
 
     def resampled(self, sample: int) -> Comparison:
         """Ask the same question another time."""
-        return replace(self, sample=sample)
+        return self._asked(self.order, sample)
 
     def shuffled(self) -> Comparison:
         """Show the same responses in an order drawn from seed, example and sample."""
@@ -108,7 +108,13 @@ class Comparison:
         places = chance.permutation(
             len(ordered), self.seed, self.example.id, "order", *ordered, self.sample
         )
-        return replace(self, order=tuple(ordered[place] for place in places))
+        return self._asked(tuple(ordered[place] for place in places), self.sample)
+
+    def _asked(self, order: tuple[int, ...], sample: int) -> Comparison:
+        """A copy; several times as fast as `dataclasses.replace`."""
+        return Comparison(
+            self.example, order, sample, self.seed, self.role, self.critique
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +142,8 @@ class Outcome:
     """What a strategy found out about a comparison's responses.
 
     `scores` maps response index to score, higher is better; it is empty when
-    `failure` is set. `parts` are the outcomes this one was made from, in the
-    order asked, for rules that need them. `notes` counts what is worth reporting.
+    `failure` is set. `parts` are the two games of a strategy that asks in both
+    orders, for rules that need each. `notes` counts what is worth reporting.
     """
 
     scores: Mapping[int, float] = field(default_factory=dict)

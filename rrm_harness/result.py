@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from rrm_harness.errors import OutputError
 from rrm_harness.output import RESULTS, read_json
 
 
@@ -22,9 +23,15 @@ class Result:
         """Read a finished run.
 
         Raises:
-            OutputError: The directory holds no finished run.
+            OutputError: The directory holds no finished run of this program.
         """
-        return cls(read_json(directory / RESULTS), directory)
+        results = read_json(directory / RESULTS)
+        if not {"accuracy", "manifest"} <= results.keys():
+            raise OutputError(
+                f"{directory / RESULTS} is another program's; give the --output"
+                " directory of a finished run"
+            )
+        return cls(results, directory)
 
     @property
     def accuracy(self) -> float | None:

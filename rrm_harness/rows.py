@@ -111,9 +111,13 @@ def read(path: Path) -> Iterator[Located]:
     try:
         yield from _READERS[path.suffix](path)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; make it readable") from error
+        raise DataError(
+            f"{path}: {error.strerror or error}; make it readable"
+        ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 ({error}); convert the file") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: not CSV ({error}); mend the file") from error
 
 
 def from_hub(
@@ -237,7 +241,7 @@ def _got(value: Any) -> str:
 
 
 def _jsonl(path: Path) -> Iterator[Located]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield f"{path}, line {number}", _object(line)
@@ -255,7 +259,7 @@ def _object(line: str) -> Row | DataError:
 
 def _json(path: Path) -> Iterator[Located]:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); mend the file") from error
     if not isinstance(rows, list):
@@ -266,7 +270,8 @@ def _json(path: Path) -> Iterator[Located]:
 
 
 def _csv(path: Path) -> Iterator[Located]:
-    with path.open(encoding="utf-8", newline="") as lines:
+    csv.field_size_limit(2**31 - 1)  # a response may be longer than csv's 131,072
+    with path.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
         for row in reader:
             yield f"{path}, line {reader.line_num}", row

@@ -5,6 +5,7 @@ Strategies nest with " of ": `knockout of both-orders of voting,k=5`.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping
@@ -64,9 +65,9 @@ def build(spec: Spec, factory: Factory, **given: Any) -> Any:
     parameters = {
         name: parameter
         for name, parameter in inspect.signature(factory).parameters.items()
-        if parameter.kind is not parameter.VAR_KEYWORD
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     }
-    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    hints = get_type_hints(_annotated(factory))
     arguments = dict(given)
     for key, text in spec.options.items():
         name = key.replace("-", "_")
@@ -90,6 +91,13 @@ def build(spec: Spec, factory: Factory, **given: Any) -> Any:
                 f"{spec.name} takes no {name} strategy; put it last in the nest"
             )
     return factory(**arguments)
+
+
+def _annotated(factory: Factory) -> Any:
+    """The function that bears a factory's annotations."""
+    while isinstance(factory, functools.partial):
+        factory = factory.func
+    return factory.__init__ if inspect.isclass(factory) else factory
 
 
 def _options(hint: Any) -> list[Any]:

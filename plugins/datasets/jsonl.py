@@ -58,18 +58,24 @@ class Jsonl(Dataset):
 
     def examples(self) -> Iterator[Example | BadRow]:
         rows = (
-            (where, _numbered(where, row))
+            (where, _numbered(self._row_prefix(file), where, row))
             for file in files(self.path)
             for where, row in read(file)
         )
         yield from convert(rows, to_examples)
 
+    def _row_prefix(self, file: Path) -> str:
+        """Tell the rows of a folder's files apart; one file's need nothing."""
+        if file == self.path:
+            return ""
+        return f"{file.relative_to(self.path).as_posix()}-"
 
-def _numbered(where: str, row: Row | DataError) -> Row | DataError:
+
+def _numbered(prefix: str, where: str, row: Row | DataError) -> Row | DataError:
     """Give a preference row without an id the number of its line."""
     if isinstance(row, DataError) or "id" in row or "chosen" not in row:
         return row
-    return {**row, "id": f"row-{where.rsplit(' ', 1)[1]}"}
+    return {**row, "id": f"{prefix}row-{where.rsplit(' ', 1)[1]}"}
 
 
 def to_examples(row: Row) -> list[Example]:

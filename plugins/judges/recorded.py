@@ -132,7 +132,7 @@ def _entry(where: str, line: bytes) -> dict[str, Any]:
     """
     try:
         entry = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON ({error}); mend the line") from error
     if not isinstance(entry, dict):
         raise DataError(f"{where}: not an object; write one JSON object a line")

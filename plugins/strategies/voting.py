@@ -49,8 +49,8 @@ class Voting(Strategy):
         notes["votes_saved"] = notes.get("votes_saved", 0) + self.k - len(votes)
         tally = _tally(votes)
         if not tally:
-            return Outcome({}, first_failure(votes), tuple(votes), notes)
-        best, second, *_ = [*sorted(tally.values(), reverse=True), Fraction()]
+            return Outcome(failure=first_failure(votes), notes=notes)
+        best, second, *_ = [*sorted(tally.values(), reverse=True), 0]
         failed = sum(vote.failure is not None for vote in votes)
         if failed and failed >= best - second:
             notes = add_notes(notes, {UNCERTAIN: 1})
@@ -59,15 +59,14 @@ class Voting(Strategy):
             index: 1 / len(leaders) if index in leaders else 0.0
             for index in comparison.order
         }
-        return Outcome(scores, None, tuple(votes), notes)
+        return Outcome(scores, notes=notes)
 
     def _needed(self, votes: Sequence[Outcome]) -> int:
         """The fewest further votes after which the majority could be settled."""
         rest = self.k - len(votes)
         if self.stop == "none" or not rest:
             return rest
-        none = [Fraction(), Fraction()]
-        first, second, *_ = sorted(_tally(votes).values(), reverse=True) + none
+        first, second, *_ = [*sorted(_tally(votes).values(), reverse=True), 0, 0]
         lead = first - second
         if lead > rest:
             return 0
@@ -77,12 +76,14 @@ class Voting(Strategy):
         return self.k * self.inner.cost(responses)
 
 
-def _tally(votes: Sequence[Outcome]) -> dict[int, Fraction]:
-    """Votes per response that got any, a split vote in equal parts."""
-    tally: dict[int, Fraction] = {}
+def _tally(votes: Sequence[Outcome]) -> dict[int, Fraction | int]:
+    """Votes per response that got any, a split vote in exact equal parts."""
+    tally: dict[int, Fraction | int] = {}
     for vote in votes:
-        for index in vote.winners:
-            tally[index] = tally.get(index, Fraction()) + Fraction(1, len(vote.winners))
+        won = vote.winners
+        part = 1 if len(won) == 1 else Fraction(1, max(1, len(won)))
+        for index in won:
+            tally[index] = tally.get(index, 0) + part
     return tally
 
 
