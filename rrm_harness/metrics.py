@@ -8,7 +8,7 @@ overrides one method.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -67,6 +67,7 @@ class Rule:
         sections: Section to its subsets; empty when the benchmark has none.
         weights: Subset to its weight in its section; its number of examples if absent.
         average: What the headline is the plain mean of.
+        expected: The subsets of the whole benchmark; those of the sections if absent.
     """
 
     tie: Tie = "share"
@@ -74,6 +75,12 @@ class Rule:
     sections: Mapping[str, Sequence[str]] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     average: Literal["examples", "subsets", "sections"] = "examples"
+    expected: Sequence[str] = ()
+
+    def missing(self, subsets: Collection[str]) -> list[str]:
+        """The benchmark's subsets that are not among these."""
+        listed = [each for parts in self.sections.values() for each in parts]
+        return [each for each in self.expected or listed if each not in subsets]
 
     def row(self, example: Example, outcome: Outcome) -> Row:
         """Score one example."""
@@ -120,6 +127,10 @@ class Rule:
     def subset_value(self, subset: str, rows: Sequence[Row]) -> float:
         """A subset's accuracy: the mean credit."""
         return sum(row.credit or 0.0 for row in rows) / len(rows)
+
+    def is_mean(self, subset: str) -> bool:
+        """Whether the subset's accuracy is its mean credit, as Wilson asks."""
+        return True
 
     def subset_bound(
         self, subset: str, rows: Sequence[Row], end: Literal["low", "high"]
@@ -225,13 +236,15 @@ class Rule:
         """Wilson's where the rows are independent and right or wrong."""
         binary = all(row.credit in (0.0, 1.0) for row in rows)
         alone = len({row.cluster for row in rows}) == len(rows)
-        if binary and alone and type(self).subset_value is Rule.subset_value:
+        if binary and alone and all(map(self.is_mean, {row.subset for row in rows})):
             return stats.wilson(sum(row.credit == 1.0 for row in rows), len(rows))
         return stats.percentile_interval(draws, BOOTSTRAP)
 
     def _bounds(self, rows: Sequence[Row]) -> tuple[float, float]:
         """The headline if every failure had been wrong, and if right."""
-        groups = _by_subset(rows)
+        groups = _by_subset(
+            row for row in rows if row.failure or row.credit is not None
+        )
         counts = {subset: len(group) for subset, group in groups.items()}
         low, high = (
             {s: self.subset_bound(s, group, "low") for s, group in groups.items()},

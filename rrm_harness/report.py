@@ -38,6 +38,11 @@ def cautions(results: Results) -> list[str]:
             f" between {_percent(low)} and {_percent(high)}. The next run asks them"
             " again."
         )
+    if results["missing_subsets"]:
+        found.append(
+            "The headline is not the whole benchmark's; there was no example of"
+            f" {', '.join(results['missing_subsets'])}."
+        )
     if results["skipped_rows"]:
         found.append(f"{results['skipped_rows']} malformed rows were skipped.")
     first = results["baselines"].get("first")

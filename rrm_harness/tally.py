@@ -53,6 +53,7 @@ class Tally:
             "interval": numbers.interval.method,
             "bounds": list(numbers.bounds),
             "subsets": numbers.subsets,
+            "missing_subsets": self._rule.missing(numbers.subsets),
             "sections": numbers.sections,
             "extra": numbers.extra,
         }
@@ -66,6 +67,7 @@ _NOTHING_SCORED: dict[str, Any] = {
     "interval": "none",
     "bounds": [0.0, 1.0],
     "subsets": {},
+    "missing_subsets": [],
     "sections": {},
     "extra": {},
 }

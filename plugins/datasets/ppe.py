@@ -166,8 +166,18 @@ class Ppe(Dataset):
     @property
     def rule(self) -> Rule:
         if self.shape == "pairs":
-            return Rule(self.tie, self.failure or "half", average="subsets")
-        return BestOfKRule(self.tie, self.failure or "wrong", average="subsets")
+            return Rule(
+                self.tie,
+                self.failure or "half",
+                average="subsets",
+                expected=self.subsets,
+            )
+        return BestOfKRule(
+            self.tie,
+            self.failure or "wrong",
+            average="subsets",
+            expected=self.subsets,
+        )
 
     def examples(self) -> Iterator[Example | BadRow]:
         for subset in self.subsets:
@@ -249,11 +259,11 @@ def to_pairs(subset: str, marker: str, row: Row) -> list[Example]:
         DataError: Names the field that is wrong.
     """
     responses, right = _responses(row)
-    question = f"{subset}/{identifier(row, 'question_id')}"
+    question, identity = _names(subset, row)
     prompt = _prompt(row, marker)
     return [
         Example(
-            id=f"{question}+{number}",
+            id=f"{identity}+{number}",
             prompt=prompt,
             responses=(responses[one], responses[other]),
             correct=(0,) if one in right else (1,),
@@ -272,13 +282,15 @@ def to_best_of_k(subset: str, marker: str, row: Row) -> list[Example]:
         DataError: Names the field that is wrong.
     """
     responses, right = _responses(row)
+    question, identity = _names(subset, row)
     return [
         Example(
-            id=f"{subset}/{identifier(row, 'question_id')}",
+            id=identity,
             prompt=_prompt(row, marker),
             responses=responses,
             correct=right,
             subset=subset,
+            cluster=question,
         )
     ]
 
@@ -309,6 +321,13 @@ def to_human_pair(subset: str, marker: str, row: Row) -> list[Example]:
 
 
 READERS = {"pairs": to_pairs, "best-of-k": to_best_of_k, "human": to_human_pair}
+
+
+def _names(subset: str, row: Row) -> tuple[str, str]:
+    """The question, and the row: a question may be there once for each model."""
+    question = f"{subset}/{identifier(row, 'question_id')}"
+    model = text(row, "model_name") if row.get("model_name") else ""
+    return question, f"{question}/{model}" if model else question
 
 
 def _prompt(row: Row, marker: str) -> tuple[Message, ...]:

@@ -23,6 +23,8 @@ from rrm_harness import (
 from rrm_harness.rows import Row, Source, convert, identifier, messages, text, texts
 from rrm_harness.specs import nearest
 
+from .rewardbench import told_apart
+
 TIES = "Ties"
 SUBSETS = ("Factuality", "Precise IF", "Math", "Safety", "Focus", TIES)
 End = Literal["low", "high"]
@@ -62,14 +64,16 @@ class RewardBench2(Dataset):
 
     @property
     def rule(self) -> Rule:
-        return RewardBench2Rule(self.tie, self.failure, average="subsets")
+        return RewardBench2Rule(
+            self.tie, self.failure, average="subsets", expected=SUBSETS
+        )
 
     @property
     def _source(self) -> Source:
         return Source("allenai/reward-bench-2", "test", path=self.path)
 
     def examples(self) -> Iterator[Example | BadRow]:
-        return convert(self._source.rows(), to_examples)
+        return convert(self._source.rows(), told_apart(to_examples))
 
 
 def to_examples(row: Row) -> list[Example]:
@@ -138,6 +142,9 @@ class RewardBench2Rule(Rule):
         if subset != TIES:
             return super().subset_value(subset, rows)
         return float(_score(_terms(rows).sum(axis=0)))
+
+    def is_mean(self, subset: str) -> bool:
+        return subset != TIES
 
     def subset_bound(self, subset: str, rows: Sequence[metrics.Row], end: End) -> float:
         if subset != TIES:

@@ -51,7 +51,6 @@ class StyleMatrix(Rule):
         return {
             **_summary(mean),
             "domains": {domain: _summary(each) for domain, each in matrices.items()},
-            "missing_domains": sorted(set(DOMAINS.values()) - set(matrices)),
         }
 
 
@@ -101,7 +100,12 @@ class RMBench(Dataset):
     path: Path | None = None
 
     name = "rm-bench"
-    rule = StyleMatrix(tie="wrong", failure="wrong", average="subsets")
+    rule = StyleMatrix(
+        tie="wrong",
+        failure="wrong",
+        average="subsets",
+        expected=("chat", "code", "math", "safety"),
+    )
     protocol = "single,order=seeded"
 
     @property

@@ -572,4 +572,4 @@ def test_the_matrix_of_rm_bench(recorded_data: Recorded, tmp_path: Path) -> None
     assert extra["normal"] == pytest.approx(mean.diagonal().mean())
     assert extra["easy"] == pytest.approx(mean[numpy.tril_indices(3, -1)].mean())
     assert results["accuracy"] == pytest.approx(mean.mean())
-    assert extra["missing_domains"] == ["math"]
+    assert results["missing_subsets"] == ["math"]
