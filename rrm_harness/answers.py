@@ -65,7 +65,12 @@ class Answers:
         }
         self._jobs: dict[bytes, _Job] = {}
         self._tickets: dict[int, tuple[_Job, int]] = {}
-        self._outstanding = dict.fromkeys(benches, 0)
+        self._engines = {  # one engine may serve several roles
+            id(bench.engine): bench.engine
+            for bench in benches.values()
+            if bench.engine is not None
+        }
+        self._outstanding = dict.fromkeys(self._engines, 0)
         self._failed: dict[bytes, Judgment] = {}
         self._next_ticket = 0
 
@@ -77,7 +82,8 @@ class Answers:
     def pointwise(self, comparison: Comparison) -> bool:
         """Tell whether the comparison is to be asked one response at a time."""
         judge = self._bench(comparison).judge
-        return judge.pointwise and len(comparison.order) > 1
+        several = len(comparison.order) > 1 and comparison.role == "judge"
+        return judge.pointwise and several
 
     def ask(self, comparison: Comparison, waiter: Any) -> Answer | None:
         """Return the answer if it is at hand, else submit; `collect` will bring it.
@@ -112,14 +118,15 @@ class Answers:
 
     def collect(self) -> Iterator[tuple[Any, Answer]]:
         """Advance the engines; yield every waiter whose answer came in."""
-        for role, bench in self._benches.items():
-            if bench.engine is None or not self._outstanding[role]:
-                continue
-            for ticket, completion in bench.engine.collect():
-                yield from self._take(role, ticket, completion)
+        if self._store is not None:
+            self._store.commit()  # engines take their time: wait with nothing to lose
+        for engine in self._engines.values():
+            if self._outstanding[id(engine)]:
+                for ticket, completion in engine.collect():
+                    yield from self._take(engine, ticket, completion)
 
     def _take(
-        self, role: str, ticket: int, completion: Completion
+        self, engine: Engine, ticket: int, completion: Completion
     ) -> Iterator[tuple[Any, Answer]]:
         if ticket not in self._tickets:
             raise EngineError(
@@ -127,13 +134,13 @@ class Answers:
                 " this is a fault of the engine's plugin"
             )
         job, place = self._tickets.pop(ticket)
-        self._outstanding[role] -= 1
+        self._outstanding[id(engine)] -= 1
         job.completions[place] = completion
         completions = [done for done in job.completions if done is not None]
         if len(completions) < len(job.completions):
             return
         del self._jobs[job.key]
-        judge = self._benches[role].judge
+        judge = self._bench(job.comparison).judge
         judgment = _parse(judge, job.comparison, completions)
         answer = self._finish(job.key, job.comparison, judgment)
         yield job.waiters[0], answer
@@ -164,8 +171,7 @@ class Answers:
         )
 
     def _submit(self, job: _Job, requests: Sequence[Request]) -> None:
-        role = job.comparison.role
-        engine = self._benches[role].engine
+        engine = self._bench(job.comparison).engine
         if engine is None:
             raise SpecError(
                 "this judge runs a model and no engine was given; add --engine SPEC"
@@ -174,7 +180,7 @@ class Answers:
         self._jobs[job.key] = job
         for place, request in enumerate(requests):
             self._tickets[self._next_ticket] = (job, place)
-            self._outstanding[role] += 1
+            self._outstanding[id(engine)] += 1
             engine.submit(self._next_ticket, request)
             self._next_ticket += 1
 
@@ -211,27 +217,27 @@ def _parse(
             break
     else:
         try:
-            judgment = judge.parse(comparison, completions)
+            judgment = _checked(judge.parse(comparison, completions), comparison)
         except Exception as error:
             judgment = _judge_error(error)
     if not completions:
-        usage = (judgment.prompt_tokens, judgment.completion_tokens)
-    return replace(
-        _checked(judgment, comparison),
-        prompt_tokens=usage[0],
-        completion_tokens=usage[1],
-    )
+        return judgment
+    return replace(judgment, prompt_tokens=usage[0], completion_tokens=usage[1])
 
 
 def _checked(judgment: Judgment, comparison: Comparison) -> Judgment:
+    """The judgment with finite scores, one for each response, or a failure."""
     if judgment.failure is not None:
         return replace(judgment, scores=())
-    scores = tuple(map(float, judgment.scores))
     expected = 1 if comparison.role == "meta" else len(comparison.order)
-    if len(scores) != expected or not all(map(isfinite, scores)):
-        problem = f"scores {scores} for {expected} responses; {judgment.text}"
-        return Judgment.failed(Failure.INVALID_SCORE, problem)
-    return replace(judgment, scores=scores)
+    try:
+        scores = tuple(map(float, judgment.scores))
+    except (TypeError, ValueError, OverflowError):
+        scores = ()
+    if len(scores) == expected and all(map(isfinite, scores)):
+        return replace(judgment, scores=scores)
+    problem = f"scores {judgment.scores} for {expected} responses; {judgment.text}"
+    return replace(judgment, scores=(), failure=Failure.INVALID_SCORE, text=problem)
 
 
 def _judge_error(error: Exception) -> Judgment:

@@ -6,6 +6,7 @@ but nothing could be scored; 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,6 +164,9 @@ def path(kind: str) -> None:
 
 def main() -> None:
     """Run a command; mistakes are one sentence on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may lack our signs
     try:
         commands.main(standalone_mode=False)
     except HarnessError as error:

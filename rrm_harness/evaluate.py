@@ -74,7 +74,7 @@ def evaluate(
 
     examples = Examples.checked(data, limit, skip_bad_rows)
     manifest = describe(benches, data, playing, seed, limit)
-    directory = Path(output or mkdtemp(prefix="rrm-harness-"))
+    directory = Path(output or Path(mkdtemp(prefix="rrm-harness-")) / "run")
     with RunDirectory(directory, manifest["run"], reuse) as run:
         answers = Answers(benches, run.store)
         tally = Tally(data.rule)

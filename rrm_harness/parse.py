@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 
 from rrm_harness.errors import SpecError
 from rrm_harness.specs import nearest
@@ -28,12 +29,12 @@ def rrm(text: str, shown: int) -> Scores | None:
     """
     _, closed, answer = text.partition("</think>")
     boxed = _last_boxed(answer) if closed else None
-    return _menu(boxed, {"Assistant 1": FIRST, "Assistant 2": SECOND})
+    return _menu(boxed, {"Assistant 1": FIRST, "Assistant 2": SECOND}, shown)
 
 
 def assistant(text: str, shown: int) -> Scores | None:
     """A bare `Assistant 1` or `Assistant 2`, as RRM's recorded votes have it."""
-    return _menu(text.strip(), {"Assistant 1": FIRST, "Assistant 2": SECOND})
+    return _menu(text.strip(), {"Assistant 1": FIRST, "Assistant 2": SECOND}, shown)
 
 
 def mt_bench(text: str, shown: int) -> Scores | None:
@@ -41,7 +42,7 @@ def mt_bench(text: str, shown: int) -> Scores | None:
 
     Source: lm-sys/FastChat, fastchat/llm_judge.
     """
-    return _one(re.findall(r"\[\[([A-Z])\]\]", text), _letters(shown, tie="C"))
+    return _one(re.findall(r"\[\[([A-Z])\]\]", text), _letters(shown, tie="C"), shown)
 
 
 def rm_r1(text: str, shown: int) -> Scores | None:
@@ -50,7 +51,7 @@ def rm_r1(text: str, shown: int) -> Scores | None:
     Source: RM-R1-UIUC/RM-R1, eval.
     """
     found = re.findall(r"<answer>\s*\[\[([A-Z])\]\]\s*</answer>", text)
-    return _menu(found[-1] if found else None, _letters(shown))
+    return _menu(found[-1] if found else None, _letters(shown), shown)
 
 
 def arena_hard(text: str, shown: int) -> Scores | None:
@@ -60,7 +61,7 @@ def arena_hard(text: str, shown: int) -> Scores | None:
     """
     found = re.findall(r"\[\[([AB<>=]+)\]\]", text)
     menu = {"A>>B": FIRST, "A>B": FIRST, "A=B": TIE, "B>A": SECOND, "B>>A": SECOND}
-    return _one(found, menu)
+    return _one(found, menu, shown)
 
 
 def llmbar(text: str, shown: int) -> Scores | None:
@@ -72,7 +73,7 @@ def llmbar(text: str, shown: int) -> Scores | None:
     """
     found = re.findall(r"Output \(([ab])\) is better.", text)
     bare = re.findall(r"\A\s*Output \(([ab])\)\.?\s*\Z", text)
-    return _one(found or bare, {"a": FIRST, "b": SECOND})
+    return _one(found or bare, {"a": FIRST, "b": SECOND}, shown)
 
 
 def llmbar_line(text: str, shown: int) -> Scores | None:
@@ -83,13 +84,13 @@ def llmbar_line(text: str, shown: int) -> Scores | None:
     Source: princeton-nlp/LLMBar@caa7bee, LLMEvaluator (`parsing` of the evaluators).
     """
     lines = re.findall(r"(?:^|\n) ?Output \(([ab])\)", text.strip())
-    return _menu(min(lines, default=None), {"a": FIRST, "b": SECOND})
+    return _menu(min(lines, default=None), {"a": FIRST, "b": SECOND}, shown)
 
 
 def rating(text: str, shown: int) -> Scores | None:
     """One response's rating: the whole text is a number."""
     number = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*", text)
-    return (float(number[1]),) if number and shown == 1 else None
+    return _all_of([number[1]], shown) if number else None
 
 
 def judgelrm(text: str, shown: int) -> Scores | None:
@@ -137,14 +138,16 @@ def parser(name: str) -> Parser:
     return PARSERS[name]
 
 
-def _menu(choice: str | None, menu: Mapping[str, Scores]) -> Scores | None:
-    return menu.get(choice) if choice is not None else None
+def _menu(choice: str | None, menu: Mapping[str, Scores], shown: int) -> Scores | None:
+    """The verdict if it is on the menu; a menu for two says nothing about three."""
+    scores = menu.get(choice, ()) if choice is not None else ()
+    return scores if len(scores) == shown else None
 
 
-def _one(found: Sequence[str], menu: Mapping[str, Scores]) -> Scores | None:
+def _one(found: Sequence[str], menu: Mapping[str, Scores], shown: int) -> Scores | None:
     """The verdict if exactly one distinct one was given and it is on the menu."""
     distinct = set(found)
-    return _menu(distinct.pop(), menu) if len(distinct) == 1 else None
+    return _menu(distinct.pop(), menu, shown) if len(distinct) == 1 else None
 
 
 def _letters(shown: int, tie: str = "") -> dict[str, Scores]:
@@ -156,7 +159,9 @@ def _letters(shown: int, tie: str = "") -> dict[str, Scores]:
 
 
 def _all_of(numbers: Sequence[str], shown: int) -> Scores | None:
-    return tuple(map(float, numbers)) if len(numbers) == shown else None
+    """The numbers, one for each response; one too large to represent is none."""
+    scores = tuple(map(float, numbers))
+    return scores if len(scores) == shown and all(map(isfinite, scores)) else None
 
 
 def _last_boxed(text: str) -> str | None:

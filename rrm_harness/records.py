@@ -154,10 +154,11 @@ class Outcome:
     @property
     def winners(self) -> tuple[int, ...]:
         """The responses that share the highest score; none on failure."""
-        if not self.scores:
+        scores = self.scores
+        if not scores:
             return ()
-        best = max(self.scores.values())
-        return tuple(i for i, score in sorted(self.scores.items()) if score == best)
+        best = max(scores.values())
+        return tuple(sorted([index for index in scores if scores[index] == best]))
 
 
 Play = Generator[Sequence[Any], Sequence[Any], Any]

@@ -11,6 +11,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,7 @@ from rrm_harness.records import Comparison, Judgment
 VERSION = 1
 COMMIT_SECONDS = 1.0
 COMMIT_ROWS = 5000
+_UTF8 = ("utf-8", "surrogatepass")
 
 _SCHEMA = f"""
 CREATE TABLE judgments (
@@ -51,7 +53,13 @@ class RunStore:
         self._pending: dict[bytes, tuple[Comparison, Judgment]] = {}
         self._written = time.monotonic()
         self._database = _open(path, writable=True)
-        self._neighbors = {other: _open(other, writable=False) for other in neighbors}
+        self._neighbors: dict[Path, sqlite3.Connection] = {}
+        try:
+            for other in neighbors:
+                self._neighbors[other] = _open(other, writable=False)
+        except StoreError:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +88,14 @@ class RunStore:
         return None
 
     def put(self, key: bytes, comparison: Comparison, judgment: Judgment) -> None:
-        """Keep a judgment or a failure; it is on disk after at most a second."""
+        """Keep a judgment, or a failure where there is no judgment.
+
+        It is on disk after `commit`, or with the first one put a second later.
+        """
+        earlier = self._pending.get(key)
+        judged = earlier is not None and earlier[1].failure is None
+        if judgment.failure is not None and judged:
+            return
         self._pending[key] = (comparison, judgment)
         late = time.monotonic() - self._written >= COMMIT_SECONDS
         if late or len(self._pending) >= COMMIT_ROWS:
@@ -88,10 +103,13 @@ class RunStore:
 
     def commit(self) -> None:
         """Write what is pending in one transaction."""
+        if not self._pending:
+            return
         judged, failed = [], []
         for key, (comparison, judgment) in self._pending.items():
             shown = ",".join(map(str, comparison.order))
-            where = (key, comparison.example.id, shown, comparison.sample)
+            name = _storable(comparison.example.id)
+            where = (key, name, shown, comparison.sample)
             text = _storable(judgment.text)
             if judgment.failure is None:
                 tokens = (judgment.prompt_tokens, judgment.completion_tokens)
@@ -102,7 +120,7 @@ class RunStore:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.executemany(
-                    "INSERT OR IGNORE INTO judgments VALUES (?,?,?,?,?,?,?,?)", judged
+                    "INSERT OR REPLACE INTO judgments VALUES (?,?,?,?,?,?,?,?)", judged
                 )
                 self._database.executemany(
                     "DELETE FROM failures WHERE key = ?", [row[:1] for row in judged]
@@ -121,8 +139,7 @@ class RunStore:
     def close(self) -> None:
         """Commit and close."""
         try:
-            if self._pending:
-                self.commit()
+            self.commit()
         finally:
             self._database.close()
             for neighbor in self._neighbors.values():
@@ -139,40 +156,40 @@ def holds_store(path: Path) -> bool:
 
 
 def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
-    mode = "rwc" if writable else "ro"
-    try:
-        database = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=5,
-            isolation_level=None,
-        )
-        _prepare(database, path, writable)
-    except sqlite3.Error as error:
-        raise _explained(path, error) from error
+    address = f"{path.absolute().as_uri()}?mode={'rwc' if writable else 'ro'}"
+    with ExitStack() as on_error:
+        try:
+            database = sqlite3.connect(
+                address, uri=True, timeout=5, isolation_level=None
+            )
+            on_error.callback(database.close)
+            _prepare(database, path, writable)
+        except sqlite3.Error as error:
+            raise _explained(path, error) from error
+        on_error.pop_all()
     return database
 
 
 def _prepare(database: sqlite3.Connection, path: Path, writable: bool) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
-    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if version == 0 and tables:
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    new = writable and version == 0 and not tables
+    if not new and not {"judgments", "failures"} <= tables:
         raise StoreError(f"{path} is not a store of judgments; use another --output")
-    if writable:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        if version == 0:
-            database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-            version = VERSION
-    if version != VERSION:
+    if not new and version != VERSION:
         raise StoreError(
             f"{path} is a store of version {version}, this program reads version"
             f" {VERSION}; use the version that wrote it, or another --output"
         )
-    if writable:
-        problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if problem != "ok":
-            raise sqlite3.DatabaseError(problem)
+    if not writable:
+        return
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    if new:
+        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+    problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise sqlite3.DatabaseError(problem.splitlines()[-1])
 
 
 def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | None:
@@ -186,12 +203,17 @@ def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | No
         raise _explained(path, error) from error
     if row is None:
         return None
-    return Judgment(tuple(json.loads(row[0])), None, row[1], row[2], row[3])
+    text = row[1].decode(*_UTF8) if isinstance(row[1], bytes) else row[1]
+    return Judgment(tuple(json.loads(row[0])), None, text, row[2], row[3])
 
 
-def _storable(text: str) -> str:
-    """The text without lone surrogates, which no database column can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def _storable(text: str) -> str | bytes:
+    """The text, or its bytes if a lone surrogate keeps it from being SQLite's text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(*_UTF8)
+    return text
 
 
 def _explained(path: Path, error: sqlite3.Error) -> StoreError:

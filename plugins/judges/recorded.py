@@ -69,7 +69,8 @@ class Recorded(Judge):
                 continue
             where = f"{self.path}, line {number}"
             entry = _entry(where, line)
-            if "text" in entry and "scores" not in entry and not self.parser:
+            to_read = "scores" not in entry and entry.get("failure") is None
+            if to_read and not self.parser:
                 raise SpecError(
                     f"{where}: has a text; say how to read it with parser=NAME"
                     f" ({', '.join(PARSERS)})"

@@ -20,12 +20,14 @@ from rrm_harness.outcomes import UNCERTAIN, add_notes, first_failure, sum_notes
 from .single import Single
 from .voting import Voting
 
-_Match = tuple[tuple[int, int], tuple[int, ...]]  # the pair and who won
+_Pair = tuple[int, int]
+_Match = tuple[_Pair, tuple[int, ...]]  # the pair and who won
+_Ratings = dict[int, float]
 
 INITIAL, BASE, SCALE, K_FACTOR = 1000.0, 10.0, 400.0, 4.0
 PRIOR = 0.1
-"""The weight of one drawn game a pair: without it an unbeaten response's
-Bradley-Terry strength is infinite and the fit does not converge."""
+"""The weight of one drawn game for every pair, played or not: without it an unbeaten
+response's Bradley-Terry strength is infinite, and one without matches has none."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ class Elo(Strategy):
             return Outcome(failure=first_failure(games), notes=notes)
         key = (comparison.seed, comparison.example.id, "matches", comparison.sample)
         shuffled = [played[i] for i in chance.permutation(len(played), *key)]
-        ratings = self._rate(shuffled)
+        ratings = self._rate(shuffled, pairs)
         scores = {index: ratings.get(index, INITIAL) for index in comparison.order}
         return Outcome(scores, notes=notes)
 
-    def _rate(self, matches: Sequence[_Match]) -> dict[int, float]:
+    def _rate(self, matches: Sequence[_Match], pairs: Sequence[_Pair]) -> _Ratings:
         import evalica
 
         if self.rating == "elo":
@@ -83,7 +85,7 @@ class Elo(Strategy):
             )
             return {int(i): float(score) for i, score in elo.scores.items()}
         ordered = sorted(matches)
-        draws = [(pair, pair) for pair, _ in ordered]
+        draws = [(pair, pair) for pair in sorted(pairs)]
         fit = evalica.bradley_terry(
             *_columns([*ordered, *draws]),
             weights=[1.0] * len(ordered) + [PRIOR] * len(draws),

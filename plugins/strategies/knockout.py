@@ -111,6 +111,7 @@ class Knockout(Strategy):
             if match.failure:
                 notes = add_notes(notes, {UNCERTAIN: 1})
         scores = {**left.scores, **right.scores}
+        scores.update(dict.fromkeys((a, b), place.round - 1.0))  # a bye is survived too
         scores.update(dict.fromkeys(winners, float(place.round)))
         return _Advance(winners, scores, notes, match.failure if final else None)
 
@@ -145,20 +146,33 @@ def _toss(comparison: Comparison, a: int, b: int) -> int:
 def _read_bracket(path: Path) -> tuple[int, ...]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        pairs = content["round_1"] if isinstance(content, dict) else content
-        leaves = tuple(int(player) for pair in pairs for player in pair)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; give a readable file") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, RecursionError):
+        content = None
+    pairs: Any = content.get("round_1") if isinstance(content, dict) else content
+    if not _paired(pairs):
         raise DataError(
             f"{path}: not a bracket; write a JSON list of first-round pairs, or an"
             " object whose round_1 is one"
-        ) from error
+        )
+    leaves = tuple(player for pair in pairs for player in pair)
     if sorted(leaves) != list(range(len(leaves))):
         raise DataError(
             f"{path}: the bracket must name each response number from 0 once"
         )
     return leaves
+
+
+def _paired(pairs: Any) -> bool:
+    """Tell whether this lists pairs of numbers; the last may be alone and has a bye."""
+    if not isinstance(pairs, list) or not pairs:
+        return False
+    if not all(isinstance(pair, list) for pair in pairs):
+        return False
+    sizes = [len(pair) for pair in pairs]
+    numbers = all(type(player) is int for pair in pairs for player in pair)
+    return numbers and set(sizes[:-1]) <= {2} and sizes[-1] in (1, 2)
 
 
 @hookimpl

@@ -39,7 +39,7 @@ class Voting(Strategy):
 
     def play(self, comparison: Comparison) -> Play:
         votes: list[Outcome] = []
-        while needed := self._needed(votes):
+        while needed := self._needed(votes, len(comparison.order)):
             samples = range(len(votes), len(votes) + needed)
             votes += yield [
                 self.inner.play(comparison.resampled(comparison.sample * self.k + each))
@@ -52,7 +52,8 @@ class Voting(Strategy):
             return Outcome(failure=first_failure(votes), notes=notes)
         best, second, *_ = [*sorted(tally.values(), reverse=True), 0]
         failed = sum(vote.failure is not None for vote in votes)
-        if failed and failed >= best - second:
+        unasked = self.k - len(votes)  # failed votes, cast for a rival, would ask it
+        if failed and failed + unasked >= best - second:
             notes = add_notes(notes, {UNCERTAIN: 1})
         leaders = [index for index, count in tally.items() if count == best]
         scores = {
@@ -61,12 +62,14 @@ class Voting(Strategy):
         }
         return Outcome(scores, notes=notes)
 
-    def _needed(self, votes: Sequence[Outcome]) -> int:
+    def _needed(self, votes: Sequence[Outcome], responses: int) -> int:
         """The fewest further votes after which the majority could be settled."""
         rest = self.k - len(votes)
         if self.stop == "none" or not rest:
             return rest
         first, second, *_ = [*sorted(_tally(votes).values(), reverse=True), 0, 0]
+        if responses == 1:  # without a rival, one vote that did not fail settles it
+            return 0 if first else 1
         lead = first - second
         if lead > rest:
             return 0

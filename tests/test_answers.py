@@ -1,0 +1,529 @@
+"""Each content is asked at most once, and whatever goes wrong becomes a failure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rrm_harness import (
+    Comparison,
+    Completion,
+    EngineError,
+    Example,
+    Failure,
+    Judge,
+    Judgment,
+    Message,
+    Outcome,
+    Request,
+    SpecError,
+    Strategy,
+    TemplateError,
+    host,
+)
+from rrm_harness.answers import Answer, Answers, Bench
+from rrm_harness.schedule import Finished, play_all
+from rrm_harness.store import RunStore
+from rrm_harness.testing import FakeEngine, FakeJudge, FakeModelJudge, example
+
+ASKED = Comparison.of(example())
+FIRST = Judgment((1.0, 0.0))
+OVERFLOW = 10**400
+
+
+@dataclass
+class Pointwise(FakeModelJudge):
+    """A model judge that sees one response at a time."""
+
+    pointwise = True
+
+
+@dataclass
+class TwoRequests(FakeModelJudge):
+    """A judge that makes two requests and answers with the texts of both."""
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:
+        (request,) = super().render(comparison)
+        return [request, replace(request, seed=1)]
+
+    def parse(
+        self, comparison: Comparison, completions: Sequence[Completion]
+    ) -> Judgment:
+        text = " then ".join(completion.text for completion in completions)
+        return replace(super().parse(comparison, completions), text=text)
+
+
+@dataclass
+class Picky(FakeJudge):
+    """A judge of two or three responses."""
+
+    fewest = 2
+    most = 3
+
+
+@dataclass
+class Unrenderable(FakeJudge):
+    """A judge whose prompt cannot be made."""
+
+    error: Exception = field(default_factory=ValueError)
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:  # noqa: ARG002
+        raise self.error
+
+
+@dataclass
+class AllAtOnce(FakeEngine):
+    """An engine that answers all that waits, or complains that nothing does."""
+
+    def collect(self) -> list[tuple[int, Completion]]:
+        if not self.waiting:
+            raise RuntimeError("asked to collect when nothing waits")
+        done = [(ticket, self.reply(each)) for ticket, each in self.waiting.items()]
+        self.waiting.clear()
+        return done
+
+
+@dataclass
+class Confused(FakeEngine):
+    """An engine that answers what nobody asked."""
+
+    def collect(self) -> list[tuple[int, Completion]]:
+        return [(99, Completion())]
+
+
+def build(spec: str) -> Strategy:
+    return host.default().build("strategies", spec)
+
+
+def always(judgment: Any) -> Callable[[Comparison], Any]:
+    return lambda _: judgment
+
+
+def answered(
+    judge: Judge,
+    engine: FakeEngine | None = None,
+    store: RunStore | None = None,
+    comparison: Comparison = ASKED,
+) -> Answer:
+    """The answer to one comparison, however long it takes."""
+    answers = Answers({"judge": Bench(judge, engine)}, store)
+    at_once = answers.ask(comparison, "waiter")
+    if at_once is not None:
+        return at_once
+    while not (came := list(answers.collect())):
+        pass
+    return came[0][1]
+
+
+def finished(
+    answers: Answers, spec: str = "single", examples: Sequence[Example] = (example(),)
+) -> list[Finished]:
+    return list(play_all(examples, build(spec), answers))
+
+
+def meta_benches(engine: FakeEngine, other: FakeEngine) -> dict[str, Bench]:
+    """A judge that scores pairs and a meta judge that scores critiques."""
+    return {
+        "judge": Bench(
+            FakeModelJudge(always(Judgment((1.0, 0.0), text="why"))), engine
+        ),
+        "meta": Bench(FakeModelJudge(always(Judgment((0.5,)))), other),
+    }
+
+
+def test_a_judge_without_requests_answers_at_once() -> None:
+    answers = Answers({"judge": Bench(FakeJudge(always(FIRST)))})
+
+    answer = answers.ask(ASKED, "waiter")
+
+    assert answer is not None
+    assert answer.judgment == FIRST
+    assert not answers.waiting
+
+
+def test_a_request_is_answered_to_whoever_waits() -> None:
+    answers = Answers({"judge": Bench(FakeModelJudge(always(FIRST)), FakeEngine())})
+
+    at_once = answers.ask(ASKED, "waiter")
+    ((waiter, answer),) = answers.collect()
+
+    assert at_once is None
+    assert waiter == "waiter"
+    assert answer.judgment == FIRST
+
+
+def test_the_same_question_in_flight_is_asked_once() -> None:
+    engine = FakeEngine()
+    answers = Answers({"judge": Bench(FakeModelJudge(always(FIRST)), engine)})
+
+    answers.ask(ASKED, "one")
+    answers.ask(ASKED, "other")
+    came = [(waiter, answer.cached) for waiter, answer in answers.collect()]
+
+    assert engine.answered == 1
+    assert came == [("one", False), ("other", True)]
+
+
+def test_another_sample_is_another_question() -> None:
+    engine = FakeEngine()
+    answers = Answers({"judge": Bench(FakeModelJudge(always(FIRST)), engine)})
+
+    answers.ask(ASKED, "one")
+    answers.ask(ASKED.resampled(1), "other")
+
+    assert len(engine.waiting) == 2
+
+
+def test_completions_are_read_in_the_order_of_their_requests() -> None:
+    texts = {0: "draft", 1: "verdict"}
+
+    for seed in range(6):
+        engine = FakeEngine(lambda request: Completion(texts[request.seed]), seed)
+        answer = answered(TwoRequests(always(FIRST)), engine)
+
+        assert answer.judgment.text == "draft then verdict"
+
+
+def test_the_tokens_of_all_requests_are_counted() -> None:
+    reply = Completion("text", prompt_tokens=10, completion_tokens=3)
+
+    answer = answered(TwoRequests(always(FIRST)), FakeEngine(always(reply)))
+
+    tokens = (answer.judgment.prompt_tokens, answer.judgment.completion_tokens)
+    assert tokens == (20, 6)
+
+
+def test_the_tokens_of_a_judgment_that_failed_are_counted() -> None:
+    reply = Completion("text", prompt_tokens=10, completion_tokens=3)
+    unreadable = always(Judgment.failed(Failure.UNPARSABLE))
+
+    answer = answered(FakeModelJudge(unreadable), FakeEngine(always(reply)))
+
+    tokens = (answer.judgment.prompt_tokens, answer.judgment.completion_tokens)
+    assert tokens == (10, 3)
+
+
+def test_a_judge_without_requests_says_itself_what_it_used() -> None:
+    judgment = Judgment((1.0, 0.0), prompt_tokens=7, completion_tokens=2)
+
+    answer = answered(FakeJudge(always(judgment)))
+
+    assert answer.judgment == judgment
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_what_failed_in_the_engine_is_the_failure_of_the_judgment(
+    failure: Failure,
+) -> None:
+    judge = FakeModelJudge(always(FIRST))
+    reply = Completion("the beginning", failure=failure)
+
+    answer = answered(judge, FakeEngine(always(reply)))
+
+    assert answer.judgment == Judgment.failed(failure, "the beginning")
+    assert judge.asked == []
+
+
+def test_one_failed_request_fails_the_judgment() -> None:
+    def reply(request: Request) -> Completion:
+        return Completion(failure=Failure.TOO_LONG if request.seed else None)
+
+    answer = answered(TwoRequests(always(FIRST)), FakeEngine(reply))
+
+    assert answer.judgment.failure is Failure.TOO_LONG
+
+
+def test_an_error_in_the_judge_is_a_failure_that_names_it() -> None:
+    def decide(_: Comparison) -> Judgment:
+        raise KeyError("verdict")
+
+    answer = answered(FakeJudge(decide))
+
+    assert answer.judgment.failure is Failure.JUDGE_ERROR
+    assert answer.judgment.text == "KeyError: 'verdict'"
+
+
+def test_an_error_in_rendering_is_a_failure_that_names_it() -> None:
+    answer = answered(Unrenderable(always(FIRST), error=IndexError("no response 3")))
+
+    assert answer.judgment.failure is Failure.JUDGE_ERROR
+    assert answer.judgment.text == "IndexError: no response 3"
+
+
+def test_an_error_that_the_user_can_mend_ends_the_run() -> None:
+    judge = Unrenderable(always(FIRST), error=TemplateError("template x is missing"))
+
+    with pytest.raises(TemplateError, match="template x"):
+        answered(judge)
+
+
+@pytest.mark.parametrize("wrong", [None, "A", (1.0, 0.0)])
+def test_what_is_no_judgment_is_a_failure(wrong: object) -> None:
+    answer = answered(FakeJudge(always(wrong)))
+
+    assert answer.judgment.failure is Failure.JUDGE_ERROR
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        (),
+        (1.0,),
+        (1.0, 0.0, 0.0),
+        (float("nan"), 0.0),
+        (0.0, float("inf")),
+        (-float("inf"), 0.0),
+        (1.0, None),
+        ("high", "low"),
+        (OVERFLOW, 0),
+        None,
+    ],
+    ids=lambda scores: str(scores)[:20],
+)
+@pytest.mark.parametrize("judge", [FakeJudge, FakeModelJudge])
+def test_scores_that_are_none_are_an_invalid_score(
+    judge: type[FakeJudge], scores: Any
+) -> None:
+    answer = answered(judge(always(Judgment(scores, text="raw"))), FakeEngine())
+
+    assert answer.judgment.failure is Failure.INVALID_SCORE
+    assert answer.judgment.scores == ()
+    assert "raw" in answer.judgment.text
+
+
+def test_the_scores_of_a_failure_are_dropped() -> None:
+    judgment = Judgment((1.0, 0.0), Failure.TRUNCATED)
+
+    answer = answered(FakeJudge(always(judgment)))
+
+    assert answer.judgment == Judgment.failed(Failure.TRUNCATED)
+
+
+def test_a_meta_judgment_has_one_score() -> None:
+    comparison = replace(ASKED, role="meta", critique="because")
+    meta = Answers({"meta": Bench(FakeJudge(always(Judgment((0.5,)))))})
+
+    answer = meta.ask(comparison, "waiter")
+
+    assert answer is not None
+    assert answer.judgment.scores == (0.5,)
+
+
+@pytest.mark.parametrize(("responses", "allowed"), [(1, 0), (2, 1), (3, 1), (4, 0)])
+def test_a_judge_is_not_shown_more_or_fewer_responses_than_it_takes(
+    responses: int, allowed: int
+) -> None:
+    judge = Picky(always(Judgment((0.0,) * responses)))
+    comparison = Comparison.of(example(responses))
+
+    if allowed:
+        assert answered(judge, comparison=comparison).judgment.failure is None
+    else:
+        with pytest.raises(SpecError, match=f"{responses} responses .* takes 2 to 3"):
+            answered(judge, comparison=comparison)
+
+
+def test_a_model_judge_without_an_engine_is_refused() -> None:
+    with pytest.raises(SpecError, match="add --engine"):
+        answered(FakeModelJudge(always(FIRST)))
+
+
+def test_a_role_without_a_judge_is_refused() -> None:
+    answers = Answers({"judge": Bench(FakeJudge(always(FIRST)))})
+
+    with pytest.raises(SpecError, match="add --meta-judge"):
+        finished(answers, "sum-voting,k=2,meta=true")
+
+
+def test_an_answer_to_no_question_is_the_fault_of_the_engine() -> None:
+    with pytest.raises(EngineError, match="ticket 99"):
+        answered(FakeModelJudge(always(FIRST)), Confused())
+
+
+@pytest.mark.parametrize("engine", [FakeEngine, AllAtOnce])
+def test_two_judges_can_share_an_engine(engine: type[FakeEngine]) -> None:
+    shared = engine()
+    answers = Answers(meta_benches(shared, shared))
+    examples = [example(id=str(number)) for number in range(5)]
+
+    done = finished(answers, "sum-voting,k=4,order=given,meta=true", examples)
+
+    assert [each.outcome.scores for each in done] == [{0: 2.0, 1: 0.0}] * 5
+
+
+@pytest.mark.parametrize("engine", [FakeEngine, AllAtOnce])
+def test_two_judges_can_have_an_engine_each(engine: type[FakeEngine]) -> None:
+    answers = Answers(meta_benches(engine(), engine()))
+    examples = [example(id=str(number)) for number in range(5)]
+
+    done = finished(answers, "sum-voting,k=4,order=given,meta=true", examples)
+
+    assert [each.outcome.scores for each in done] == [{0: 2.0, 1: 0.0}] * 5
+
+
+def test_a_stored_judgment_is_not_asked_again(tmp_path: Path) -> None:
+    with RunStore(tmp_path / "store") as store:
+        answered(FakeModelJudge(always(FIRST)), FakeEngine(), store)
+        engine = FakeEngine()
+
+        answer = answered(FakeModelJudge(always(FIRST)), engine, store)
+
+    assert engine.answered == 0
+    assert (answer.judgment, answer.cached) == (FIRST, True)
+
+
+@pytest.mark.parametrize("judge", [FakeJudge, FakeModelJudge])
+def test_a_failure_is_not_asked_again_in_the_same_run(
+    tmp_path: Path, judge: type[FakeJudge]
+) -> None:
+    asked = judge(always(Judgment.failed(Failure.REFUSED)))
+    examples = [example(id="same")] * 3
+
+    with RunStore(tmp_path / "store") as store:
+        answers = Answers({"judge": Bench(asked, FakeEngine())}, store)
+        done = finished(answers, "single", examples)
+
+    assert len(asked.asked) == 1
+    assert [each.outcome.failure for each in done] == [Failure.REFUSED] * 3
+
+
+def test_a_failure_is_asked_again_in_the_next_run(tmp_path: Path) -> None:
+    for judgment in (Judgment.failed(Failure.ENGINE_ERROR), FIRST):
+        with RunStore(tmp_path / "store") as store:
+            answer = answered(FakeModelJudge(always(judgment)), FakeEngine(), store)
+
+    assert (answer.judgment, answer.cached) == (FIRST, False)
+
+
+def test_what_is_known_is_on_disk_before_an_engine_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "store"
+    held: list[int] = []
+
+    @dataclass
+    class Watching(AllAtOnce):
+        """An engine that looks at the disk whenever it is waited for."""
+
+        def collect(self) -> list[tuple[int, Completion]]:
+            with RunStore(tmp_path / str(len(held)), [path]) as reader:
+                keys = [known.key for known in answers_so_far]
+                held.append(sum(reader.get(key, ASKED) is not None for key in keys))
+            return super().collect()
+
+    answers_so_far: list[Answer] = []
+    with RunStore(path) as store:
+        judge = FakeModelJudge(always(FIRST))
+        answers = Answers({"judge": Bench(judge, Watching())}, store)
+        for burst in range(3):
+            for sample in range(burst * 10, burst * 10 + 10):
+                answers.ask(ASKED.resampled(sample), sample)
+            answers_so_far += [answer for _, answer in answers.collect()]
+
+    assert held == [0, 10, 20]
+
+
+def test_another_judge_or_engine_is_another_question(tmp_path: Path) -> None:
+    class Other(FakeModelJudge):
+        identity = "other"
+
+    class Quantized(FakeEngine):
+        identity = "quantized"
+
+    asked = []
+    for judge, engine in (
+        (FakeModelJudge, FakeEngine),
+        (Other, FakeEngine),
+        (FakeModelJudge, Quantized),
+    ):
+        with RunStore(tmp_path / "store") as store:
+            answer = answered(judge(always(FIRST)), engine(), store)
+        asked.append((answer.key, answer.cached))
+
+    assert len({key for key, _ in asked}) == 3
+    assert not any(cached for _, cached in asked)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ASKED, order=(1, 0)),
+        replace(ASKED, sample=1),
+        replace(ASKED, seed=1),
+        replace(ASKED, critique="why"),
+        Comparison.of(example(id="other")),
+        Comparison.of(replace(ASKED.example, prompt=(Message("user", "else"),))),
+        Comparison.of(replace(ASKED.example, responses=("response 0", "changed"))),
+    ],
+    ids=["order", "sample", "seed", "critique", "id", "prompt", "responses"],
+)
+def test_a_judge_without_requests_is_asked_anew_when_anything_differs(
+    other: Comparison,
+) -> None:
+    judge = FakeJudge(always(FIRST))
+
+    keys = {answered(judge, comparison=each).key for each in (ASKED, other)}
+
+    assert len(keys) == 2
+
+
+def test_a_pointwise_judge_is_asked_once_for_each_response_of_a_round_robin() -> None:
+    engine = FakeEngine()
+    judge = Pointwise(lambda shown: Judgment((float(shown.order[0]),)))
+
+    (done,) = finished(Answers({"judge": Bench(judge, engine)}), "elo", [example(8)])
+
+    assert engine.answered == 8
+    assert done.outcome.winners == (7,)
+    assert len(done.judged) == 28
+
+
+def test_a_pointwise_judge_is_asked_once_for_each_response_of_a_knockout(
+    tmp_path: Path,
+) -> None:
+    engine = FakeEngine()
+    judge = Pointwise(lambda shown: Judgment((float(shown.order[0]),)))
+
+    with RunStore(tmp_path / "store") as store:
+        answers = Answers({"judge": Bench(judge, engine)}, store)
+        (done,) = finished(answers, "knockout", [example(9)])
+
+    assert engine.answered == 9
+    assert done.outcome.winners == (8,)
+
+
+def test_a_pointwise_judge_that_fails_on_a_response_fails_the_comparison() -> None:
+    def decide(shown: Comparison) -> Judgment:
+        failed = Judgment.failed(Failure.TOO_LONG)
+        return failed if shown.order == (1,) else Judgment((3.0,))
+
+    (done,) = finished(Answers({"judge": Bench(Pointwise(decide), FakeEngine())}))
+
+    assert done.outcome == Outcome(failure=Failure.TOO_LONG)
+
+
+def test_a_pointwise_meta_judge_is_asked_about_the_whole_critique() -> None:
+    meta = Pointwise(always(Judgment((0.5,))))
+    benches = {
+        "judge": Bench(FakeModelJudge(always(FIRST)), FakeEngine()),
+        "meta": Bench(meta, FakeEngine()),
+    }
+
+    finished(Answers(benches), "sum-voting,k=1,order=given,meta=true")
+
+    assert [asked.order for asked in meta.asked] == [(0, 1)]
+
+
+def test_waiting_tells_whether_an_engine_owes_something() -> None:
+    answers = Answers({"judge": Bench(FakeModelJudge(always(FIRST)), FakeEngine())})
+
+    def states() -> Iterator[bool]:
+        yield answers.waiting
+        answers.ask(ASKED, "waiter")
+        yield answers.waiting
+        list(answers.collect())
+        yield answers.waiting
+
+    assert list(states()) == [False, True, False]

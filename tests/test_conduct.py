@@ -1,0 +1,193 @@
+"""Conduct: what the judge did, counted by hand."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rrm_harness import Comparison, Example, Failure, Judgment, Message, Outcome
+from rrm_harness.conduct import Conduct
+from rrm_harness.schedule import Finished
+
+A, B, TIE = (1.0, 0.0), (0.0, 1.0), (0.5, 0.5)
+VERDICTS = st.sampled_from([A, B, TIE])
+
+
+def pair(first: str = "short", second: str = "much longer", id: str = "x") -> Example:  # noqa: A002
+    return Example(id, (Message("user", "q"),), (first, second), (0,))
+
+
+def judged(
+    *verdicts: tuple[float, float] | Failure,
+    asked: Example | None = None,
+    samples: bool = False,
+) -> Finished:
+    """Verdicts on a pair, alternately in the order given and reversed."""
+    given = Comparison.of(asked or pair())
+    finished = Finished(given.example, Outcome())
+    for number, verdict in enumerate(verdicts):
+        shown = given.reversed() if number % 2 else given
+        judgment = (
+            Judgment.failed(verdict, f"text {number}")
+            if isinstance(verdict, Failure)
+            else Judgment(verdict)
+        )
+        sample = number // 2 if samples else 0
+        finished.judged.append((shown.resampled(sample), judgment))
+    return finished
+
+
+def results(*finished: Finished) -> dict[str, object]:
+    conduct = Conduct()
+    for each in finished:
+        conduct.add(each)
+    return conduct.results()
+
+
+@pytest.mark.parametrize(
+    ("given", "swapped", "consistent"),
+    [
+        (A, B, 1.0),
+        (B, A, 1.0),
+        (TIE, TIE, 1.0),
+        (A, A, 0.0),
+        (B, B, 0.0),
+        (A, TIE, 0.0),
+        (TIE, B, 0.0),
+    ],
+)
+def test_a_pair_is_consistent_when_both_orders_name_the_same_response(
+    given: tuple[float, float], swapped: tuple[float, float], consistent: float
+) -> None:
+    found = results(judged(given, swapped))
+
+    assert found["order_consistency"] == consistent
+
+
+def test_order_consistency_is_the_share_of_pairs() -> None:
+    found = results(judged(A, B), judged(A, A), judged(B, A), judged(B, A))
+
+    assert found["order_consistency"] == 0.75
+
+
+def test_each_sample_is_compared_with_the_same_sample() -> None:
+    found = results(judged(A, B, B, A, A, A, samples=True))
+
+    assert found["order_consistency"] == pytest.approx(2 / 3)
+
+
+def test_a_pair_asked_in_one_order_says_nothing_about_order() -> None:
+    found = results(judged(A))
+
+    assert found["order_consistency"] is None
+    assert found["first_position_rate"] is None
+
+
+def test_a_pair_with_a_failed_order_says_nothing_about_order() -> None:
+    found = results(judged(A, Failure.UNPARSABLE))
+
+    assert found["order_consistency"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "swapped", "rate"),
+    [(A, A, 1.0), (B, B, 0.0), (A, B, 0.5), (B, A, 0.5), (TIE, A, 0.75)],
+)
+def test_the_first_position_rate_counts_both_orders_and_ties_half(
+    given: tuple[float, float], swapped: tuple[float, float], rate: float
+) -> None:
+    found = results(judged(given, swapped))
+
+    assert found["first_position_rate"] == rate
+
+
+@given(st.lists(st.tuples(VERDICTS, VERDICTS), min_size=1))
+def test_a_judge_that_is_always_consistent_has_no_favorite_position(
+    verdicts: list[tuple[tuple[float, float], tuple[float, float]]],
+) -> None:
+    pairs = [judged(given, given[::-1]) for given, _ in verdicts]
+
+    found = results(*pairs)
+
+    assert found["order_consistency"] == 1.0
+    assert found["first_position_rate"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("verdict", "rate"), [(A, 0.0), (B, 1.0), (TIE, 0.5), ((0.2, 0.3), 1.0)]
+)
+def test_the_longer_response_is_counted_when_it_wins(
+    verdict: tuple[float, float], rate: float
+) -> None:
+    found = results(judged(verdict, asked=pair("short", "much longer")))
+
+    assert found["prefer_longer_rate"] == rate
+
+
+def test_the_longer_response_is_counted_in_the_order_shown() -> None:
+    found = results(judged(B, A, asked=pair("short", "much longer")))
+
+    assert found["prefer_longer_rate"] == 1.0
+
+
+def test_responses_of_equal_length_say_nothing_about_length() -> None:
+    found = results(judged(A, asked=pair("same", "size")))
+
+    assert found["prefer_longer_rate"] is None
+
+
+def test_a_tie_of_any_height_is_a_tie() -> None:
+    found = results(judged((0.0, 0.0)), judged((-3.5, -3.5)), judged(A), judged(B))
+
+    assert found["comparison_tie_rate"] == 0.5
+
+
+def test_more_than_two_responses_are_not_a_pair() -> None:
+    asked = Example("x", (), ("a", "bb", "ccc"), (0,))
+    finished = Finished(asked, Outcome())
+    finished.judged.append((Comparison.of(asked), Judgment((1.0, 2.0, 3.0))))
+
+    found = results(finished)
+
+    assert found["comparison_tie_rate"] is None
+    assert found["prefer_longer_rate"] is None
+
+
+def test_failures_are_counted_by_kind() -> None:
+    found = results(
+        judged(Failure.UNPARSABLE, A), judged(Failure.REFUSED, Failure.UNPARSABLE)
+    )
+
+    assert found["failures"] == {"refused": 1, "unparsable": 2}
+    assert found["comparisons"] == 4
+
+
+def test_the_first_failure_of_a_kind_is_kept_with_its_example() -> None:
+    found = results(
+        judged(Failure.UNPARSABLE, asked=pair(id="one")),
+        judged(Failure.UNPARSABLE, asked=pair(id="two")),
+    )
+
+    assert found["first_failures"] == {"unparsable": "one: text 0"}
+
+
+def test_costs_and_notes_are_added_up() -> None:
+    first, second = judged(A), judged(B)
+    first.keys, second.keys = {b"1", b"2"}, {b"3"}
+    first.cached, first.prompt_tokens, second.completion_tokens = 1, 10, 5
+    first.outcome = Outcome(notes={"votes_saved": 2})
+    second.outcome = Outcome(notes={"votes_saved": 1, "byes": 1})
+
+    found = results(first, second)
+
+    assert found["judgments"] == 3
+    assert found["cached"] == 1
+    assert found["tokens"] == {"prompt": 10, "completion": 5}
+    assert found["votes_saved"] == 3
+    assert found["notes"] == {"byes": 1, "votes_saved": 3}
+
+
+def test_nothing_counted_is_no_share() -> None:
+    found = results()
+
+    shares = [name for name in found if name.endswith(("_rate", "_consistency"))]
+    assert {found[name] for name in shares} == {None}

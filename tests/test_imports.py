@@ -1,0 +1,64 @@
+"""Nothing heavy is imported before it is needed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
+HEAVY = {
+    "datasets",
+    "evalica",
+    "huggingface_hub",
+    "lm_eval",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "ray",
+    "scipy",
+    "torch",
+    "transformers",
+    "vllm",
+}
+
+
+def imported(*command: str) -> set[str]:
+    """The top-level names of all modules that a command imports."""
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = re.findall(r"^import time: +\d+ \| +\d+ \| +([\w.]+)", done.stderr, re.M)
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, "-c", "import rrm_harness"],
+        [sys.executable, "-c", "import rrm_harness.testing"],
+        [COMMAND, "--help"],
+        [COMMAND, "list", "judges"],
+        [COMMAND, "list", "datasets"],
+        [COMMAND, "list", "strategies"],
+        [COMMAND, "list", "engines"],
+    ],
+    ids=lambda command: " ".join(command[1:]),
+)
+def test_nothing_heavy_is_imported(command: list[str]) -> None:
+    found = imported(*command)
+
+    assert "rrm_harness" in found
+    assert found & HEAVY == set()
+
+
+def test_what_is_heavy_would_be_noticed() -> None:
+    found = imported(sys.executable, "-c", "import numpy")
+
+    assert found & HEAVY == {"numpy"}

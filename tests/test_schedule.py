@@ -1,0 +1,451 @@
+"""Examples come out in order, in bounded memory, and nobody waits for another."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rrm_harness import (
+    Comparison,
+    Completion,
+    Engine,
+    Example,
+    Failure,
+    Judge,
+    Judgment,
+    Outcome,
+    Play,
+    Request,
+    Strategy,
+    chance,
+    host,
+)
+from rrm_harness.answers import Answers, Bench
+from rrm_harness.schedule import Finished, play_all
+from rrm_harness.store import RunStore
+from rrm_harness.testing import FakeEngine, FakeJudge, FakeModelJudge, example
+
+FIRST = Judgment((1.0, 0.0))
+
+
+@dataclass
+class Holding(FakeEngine):
+    """An engine that answers one example's requests only when nothing else waits."""
+
+    held: str = "slow"
+    log: list[str] = field(default_factory=list)
+
+    def collect(self) -> list[tuple[int, Completion]]:
+        ids = {
+            t: each.messages[0].content.split()[0] for t, each in self.waiting.items()
+        }
+        others = [ticket for ticket, id_ in ids.items() if id_ != self.held]
+        ticket = min(others or ids)
+        self.log.append(ids[ticket])
+        return [(ticket, self.reply(self.waiting.pop(ticket)))]
+
+
+@dataclass
+class Identical(FakeModelJudge):
+    """A model judge that makes the same request of everything."""
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:
+        (request,) = super().render(Comparison.of(example()))
+        assert comparison
+        return [request]
+
+
+@dataclass
+class Census(Strategy):
+    """Asks twice, and counts the generators that are alive at a time."""
+
+    alive: int = 0
+    most: int = 0
+
+    def play(self, comparison: Comparison) -> Play:
+        self.alive += 1
+        self.most = max(self.most, self.alive)
+        try:
+            yield [comparison]
+            yield [comparison.resampled(1)]
+            return Outcome({0: 1.0})
+        finally:
+            self.alive -= 1
+
+
+@dataclass
+class Script(Strategy):
+    """Plays a generator function."""
+
+    written: Callable[[Comparison], Play]
+
+    def play(self, comparison: Comparison) -> Play:
+        return self.written(comparison)
+
+
+def build(spec: str) -> Strategy:
+    return host.default().build("strategies", spec)
+
+
+def examples(count: int) -> list[Example]:
+    return [example(id=f"example-{number}") for number in range(count)]
+
+
+def first_wins(_: Comparison) -> Judgment:
+    return FIRST
+
+
+def keyed(shown: Comparison) -> Judgment:
+    """A verdict that depends on the comparison alone."""
+    first = chance.coin(shown.example.id, *shown.order, shown.sample)
+    return Judgment((float(first), float(not first)))
+
+
+def answers(
+    judge: Judge | None = None,
+    engine: Engine | None = None,
+    store: RunStore | None = None,
+) -> Answers:
+    bench = Bench(judge or FakeModelJudge(first_wins), engine or FakeEngine())
+    return Answers({"judge": bench}, store)
+
+
+def run(
+    asked: Sequence[Example],
+    strategy: Strategy,
+    judge: Judge | None = None,
+    engine: Engine | None = None,
+    store: RunStore | None = None,
+) -> list[Finished]:
+    return list(play_all(asked, strategy, answers(judge, engine, store)))
+
+
+@given(
+    count=st.integers(0, 40),
+    window=st.integers(1, 12),
+    arrival=st.integers(0, 999),
+    spec=st.sampled_from(["single", "voting,k=3", "both-orders of voting,k=3"]),
+)
+def test_examples_come_out_in_order(
+    count: int, window: int, arrival: int, spec: str
+) -> None:
+    asked = examples(count)
+    known = answers(FakeModelJudge(keyed), FakeEngine(seed=arrival))
+
+    finished = list(play_all(asked, build(spec), known, window=window))
+
+    assert [each.example for each in finished] == asked
+
+
+@given(count=st.integers(1, 30), arrival=st.integers(0, 999))
+def test_the_window_does_not_change_what_is_found(count: int, arrival: int) -> None:
+    def play(window: int) -> list[tuple]:
+        known = answers(FakeModelJudge(keyed), FakeEngine(seed=arrival))
+        found = play_all(examples(count), build("voting,k=5"), known, window=window)
+        return [(each.outcome, each.judged) for each in found]
+
+    assert play(1) == play(7) == play(1024)
+
+
+@given(window=st.integers(1, 9), arrival=st.integers(0, 99))
+def test_no_more_examples_are_alive_than_the_window_holds(
+    window: int, arrival: int
+) -> None:
+    census = Census()
+
+    list(
+        play_all(
+            examples(40), census, answers(None, FakeEngine(seed=arrival)), window=window
+        )
+    )
+
+    assert census.most == window
+    assert census.alive == 0
+
+
+@given(window=st.integers(1, 9), arrival=st.integers(0, 99))
+def test_no_more_requests_wait_than_the_window_asks(window: int, arrival: int) -> None:
+    engine = FakeEngine(seed=arrival)
+
+    list(play_all(examples(40), build("single"), answers(None, engine), window=window))
+
+    assert engine.most == window
+
+
+def test_examples_are_read_as_they_are_needed() -> None:
+    read = []
+
+    def stream() -> Iterator[Example]:
+        for each in examples(100):
+            read.append(each)
+            yield each
+
+    finished = play_all(stream(), build("single"), answers(), window=10)
+    next(finished)
+
+    assert len(read) <= 10
+
+
+def test_a_judge_that_answers_at_once_holds_one_example_at_a_time() -> None:
+    read = []
+
+    def stream() -> Iterator[Example]:
+        for each in examples(100):
+            read.append(each)
+            yield each
+
+    judge = FakeJudge(first_wins)
+    played = play_all(stream(), build("voting,k=3"), answers(judge))
+    read_by_then = [len(read) for _ in played]
+
+    assert read_by_then == list(range(1, 101))
+
+
+def test_no_examples_give_no_outcomes() -> None:
+    assert run([], build("single")) == []
+
+
+def test_an_example_goes_on_while_another_waits() -> None:
+    engine = Holding()
+
+    run([example(id="slow"), example(id="quick")], build("voting,k=5"), engine=engine)
+
+    assert engine.log == ["quick"] * 3 + ["slow"] * 3
+
+
+def test_many_rounds_are_played_while_one_answer_is_outstanding() -> None:
+    def chain(comparison: Comparison) -> Play:
+        for sample in range(20):
+            yield [comparison.resampled(sample)]
+        return Outcome({0: 1.0})
+
+    engine = Holding()
+
+    run([example(id="slow"), *examples(3)], Script(chain), engine=engine)
+
+    assert engine.log.index("slow") == 60
+
+
+def test_parts_of_a_play_go_on_while_others_wait() -> None:
+    engine = Holding(held="example")
+    order = []
+
+    def part(comparison: Comparison, name: str, asks: int) -> Play:
+        for sample in range(asks):
+            yield [comparison.resampled(sample)]
+        order.append(name)
+
+    def both(comparison: Comparison) -> Play:
+        quick = Comparison.of(example(id="quick"))
+        yield [part(comparison, "slow", 1), part(quick, "quick", 9)]
+        return Outcome({0: 1.0})
+
+    run([example()], Script(both), engine=engine)
+
+    assert order == ["quick", "slow"]
+    assert engine.log == ["quick"] * 9 + ["example"]
+
+
+def test_what_is_newly_asked_reaches_the_engine_before_it_is_collected_again() -> None:
+    waiting = []
+
+    @dataclass
+    class Watching(FakeEngine):
+        """An engine that notes how much waits whenever it is collected."""
+
+        def collect(self) -> list[tuple[int, Completion]]:
+            waiting.append(len(self.waiting))
+            return list(super().collect())
+
+    run(examples(4), build("voting,k=5,stop=none"), engine=Watching())
+
+    assert waiting == list(range(20, 0, -1))
+
+
+def test_results_are_sent_in_the_order_asked() -> None:
+    def ask_all(comparison: Comparison) -> Play:
+        judgments = yield [comparison.resampled(sample) for sample in range(10)]
+        return Outcome(dict(enumerate(judgment.scores[0] for judgment in judgments)))
+
+    judge = FakeModelJudge(lambda shown: Judgment((float(shown.sample), 0.0)))
+
+    (finished,) = run([example()], Script(ask_all), judge, FakeEngine(seed=3))
+
+    assert list(finished.outcome.scores.values()) == list(range(10))
+
+
+def test_comparisons_and_plays_can_be_asked_together() -> None:
+    def inner(comparison: Comparison) -> Play:
+        (judgment,) = yield [comparison.resampled(7)]
+        return judgment.scores[0]
+
+    def outer(comparison: Comparison) -> Play:
+        judgment, value = yield [comparison, inner(comparison)]
+        return Outcome({0: judgment.scores[0], 1: value})
+
+    judge = FakeModelJudge(lambda shown: Judgment((float(shown.sample), 0.0)))
+
+    (finished,) = run([example()], Script(outer), judge)
+
+    assert finished.outcome.scores == {0: 0.0, 1: 7.0}
+
+
+def test_a_play_that_asks_nothing_is_finished_at_once() -> None:
+    def silent(comparison: Comparison) -> Play:
+        return Outcome(dict.fromkeys(comparison.order, 0.0))
+        yield
+
+    (finished,) = run([example()], Script(silent))
+
+    assert finished.outcome.winners == (0, 1)
+
+
+def test_a_play_that_asks_for_nothing_is_an_error() -> None:
+    def empty(_: Comparison) -> Play:
+        yield []
+
+    with pytest.raises(RuntimeError, match="empty list"):
+        run([example()], Script(empty))
+
+
+def test_an_error_in_a_strategy_ends_the_run() -> None:
+    def broken(comparison: Comparison) -> Play:
+        yield [comparison]
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run([example()], Script(broken))
+
+
+def test_two_examples_that_ask_the_same_in_flight_are_asked_once() -> None:
+    engine = FakeEngine()
+
+    finished = run(examples(5), build("single"), Identical(first_wins), engine)
+
+    assert engine.answered == 1
+    assert [each.outcome.winners for each in finished] == [(0,)] * 5
+    assert [each.cached for each in finished] == [0, 1, 1, 1, 1]
+
+
+def test_plays_of_an_example_that_ask_the_same_in_flight_are_asked_once() -> None:
+    def twice(comparison: Comparison) -> Play:
+        single = build("single")
+        outcomes = yield [single.play(comparison), single.play(comparison)]
+        return outcomes[1]
+
+    engine = FakeEngine()
+
+    (finished,) = run([example()], Script(twice), engine=engine)
+
+    assert engine.answered == 1
+    assert finished.outcome.winners == (0,)
+
+
+def test_each_content_of_an_example_is_counted_once() -> None:
+    def twice(comparison: Comparison) -> Play:
+        (first,) = yield [comparison]
+        yield [comparison, comparison]
+        return Outcome({0: first.scores[0]})
+
+    engine = FakeEngine(lambda _: Completion(prompt_tokens=10, completion_tokens=2))
+
+    (finished,) = run([example()], Script(twice), engine=engine)
+
+    assert len(finished.keys) == 1
+    assert len(finished.judged) == 3
+    assert (finished.prompt_tokens, finished.completion_tokens) == (10, 2)
+
+
+def test_judgments_are_listed_in_the_same_order_whatever_came_first() -> None:
+    def listed(arrival: int) -> list[tuple]:
+        judge, engine = FakeModelJudge(keyed), FakeEngine(seed=arrival)
+        (finished,) = run([example(6)], build("elo,k=3"), judge, engine)
+        return finished.judged
+
+    assert listed(0) == listed(1) == listed(2)
+
+
+def test_a_second_run_asks_nothing_and_finds_the_same(tmp_path: Path) -> None:
+    engine = FakeEngine(seed=1)
+    runs = []
+    for _ in range(2):
+        with RunStore(tmp_path / "store") as store:
+            judge = FakeModelJudge(keyed)
+            runs.append(run(examples(9), build("voting,k=5"), judge, engine, store))
+
+    first, second = runs
+    assert engine.answered == sum(len(each.keys) for each in first)
+    assert [each.outcome for each in second] == [each.outcome for each in first]
+    assert [each.cached for each in first] == [0] * 9
+    assert [each.cached for each in second] == [len(each.keys) for each in second]
+
+
+def test_a_run_that_was_cut_short_asks_for_the_rest_only(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    with RunStore(tmp_path / "store") as store:
+        cut = play_all(
+            examples(10), build("single"), answers(None, engine, store), window=1
+        )
+        for _ in range(4):
+            next(cut)
+        cut.close()
+
+    with RunStore(tmp_path / "store") as store:
+        run(examples(10), build("single"), None, engine, store)
+
+    assert engine.answered == 10
+
+
+def test_the_next_run_asks_again_for_what_failed(tmp_path: Path) -> None:
+    def fails(shown: Comparison) -> Judgment:
+        failed = Judgment.failed(Failure.TRUNCATED)
+        return failed if shown.example.id == "example-1" else FIRST
+
+    asked = []
+    for decide in (fails, first_wins):
+        judge = FakeModelJudge(decide)
+        with RunStore(tmp_path / "store") as store:
+            run(examples(3), build("single"), judge, None, store)
+        asked.append(sorted(each.example.id for each in judge.asked))
+
+    assert asked == [["example-0", "example-1", "example-2"], ["example-1"]]
+
+
+def test_a_failure_of_one_example_leaves_the_others_alone() -> None:
+    def decide(shown: Comparison) -> Judgment:
+        if shown.example.id == "example-1":
+            raise ValueError("no verdict")
+        return FIRST
+
+    finished = run(examples(3), build("single"), FakeModelJudge(decide))
+
+    failures = [each.outcome.failure for each in finished]
+    assert failures == [None, Failure.JUDGE_ERROR, None]
+
+
+def test_a_seed_reaches_every_comparison() -> None:
+    judge = FakeJudge(first_wins)
+
+    list(play_all([example()], build("both-orders"), answers(judge), seed=42))
+
+    assert {asked.seed for asked in judge.asked} == {42}
+
+
+def test_deep_nests_are_played_without_recursion() -> None:
+    def nested(comparison: Comparison, depth: int) -> Play:
+        if depth:
+            (value,) = yield [nested(comparison, depth - 1)]
+            return value + 1
+        yield [comparison]
+        return 0
+
+    def outer(comparison: Comparison) -> Play:
+        (depth,) = yield [nested(comparison, 5000)]
+        return Outcome({0: float(depth)})
+
+    (finished,) = run([example()], Script(outer))
+
+    assert finished.outcome.scores == {0: 5000.0}
