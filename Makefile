@@ -18,7 +18,8 @@ lint: $(BIN)/rrm-harness
 	$(BIN)/mypy rrm_harness plugins tasks templates
 
 $(BIN)/rrm-harness: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rrm-harness needs Python 3.11 or newer; say which with make PYTHON=...")'
+	@echo "Setting up .venv, once; it takes a minute or two ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rrm-harness needs Python 3.11 or newer; say which with make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@

@@ -24,7 +24,7 @@ def seed(*key: Key) -> int:
 
 def uniform(*key: Key) -> float:
     """Return a number in [0, 1)."""
-    return int.from_bytes(digest(*key)[:7], "big") / 2**56
+    return (int.from_bytes(digest(*key)[:7], "big") >> 3) / 2**53
 
 
 def coin(*key: Key) -> bool:

@@ -145,7 +145,9 @@ def demo() -> None:
         runs = demonstrate(progress)
     _show(runs)
     click.echo(
-        "\nOrder and lengths of the sample tell nothing, so judges that read"
+        "\naccuracy: percent; worst–best: had all failures been wrong, or right;"
+        "\ncached: judgments that an earlier row had paid for."
+        "\n\nOrder and lengths of the sample tell nothing, so judges that read"
         "\nnothing stay near chance (46 %). Next, your own judge and data:"
         "\n  rrm-harness run --judge recorded,path=FILE --dataset jsonl,path=FILE"
         " --output DIR"

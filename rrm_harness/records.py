@@ -103,12 +103,17 @@ class Comparison:
         return self._asked(self.order, sample)
 
     def shuffled(self) -> Comparison:
-        """Show the same responses in an order drawn from seed, example and sample."""
-        ordered = sorted(self.order)
+        """Show the same responses in an order drawn from seed, example and sample.
+
+        A comparison and its reverse are shown in opposite orders.
+        """
+        responses = sorted(self.order)
         places = chance.permutation(
-            len(ordered), self.seed, self.example.id, "order", *ordered, self.sample
+            len(responses), self.seed, self.example.id, "order", *responses, self.sample
         )
-        return self._asked(tuple(ordered[place] for place in places), self.sample)
+        order = tuple(responses[place] for place in places)
+        forward = self.order[0] <= self.order[-1]
+        return self._asked(order if forward else order[::-1], self.sample)
 
     def _asked(self, order: tuple[int, ...], sample: int) -> Comparison:
         """A copy; several times as fast as `dataclasses.replace`."""

@@ -2,7 +2,8 @@
 
 Judgments and failures live in separate tables: a failure is kept as evidence and is
 asked again by the next run; it is never served as a result. Writes are committed at
-least once a second of work, so a killed process loses at most that.
+least once a second of work, and before an engine is waited for, so a killed process
+loses at most that second.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Unrenderable(FakeJudge):
 
     error: Exception = field(default_factory=ValueError)
 
-    def render(self, comparison: Comparison) -> Sequence[Request]:  # noqa: ARG002
+    def render(self, comparison: Comparison) -> Sequence[Request]:
         raise self.error
 
 

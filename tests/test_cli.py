@@ -136,12 +136,12 @@ class SlowRun:
         )
         started = subprocess.Popen(
             [sys.executable, "-c", program, COMMAND, *map(str, self.command)],
-            env={**os.environ, **self.environment, "SLOW_SECONDS": "0.02"},
+            env={**os.environ, **self.environment, "SLOW_SECONDS": "0.05"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        while len(self.asked) < 5 and started.poll() is None:
+        while len(self.asked) < 3 and started.poll() is None:
             time.sleep(0.01)
         return started
 

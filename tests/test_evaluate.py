@@ -323,7 +323,7 @@ def test_the_hash_seed_of_the_process_does_not_matter(folder: Path) -> None:
 
     for seed in ("0", "1"):
         subprocess.run(
-            [sys.executable, "-c", program, str(folder / seed)],
+            [sys.executable, "-P", "-c", program, str(folder / seed)],
             env={**os.environ, "PYTHONHASHSEED": seed},
             check=True,
         )
@@ -485,7 +485,7 @@ class Plain:
         (judgment,) = yield [comparison]
         return Outcome(dict(zip(comparison.order, judgment.scores, strict=True)))
 
-    def cost(self, responses: int) -> int:  # noqa: ARG002
+    def cost(self, responses: int) -> int:
         return 1
 
 
@@ -510,7 +510,7 @@ class Loaded(Judge):
 
     model: object
 
-    def parse(self, comparison: Comparison, completions: object) -> Judgment:  # noqa: ARG002
+    def parse(self, comparison: Comparison, completions: object) -> Judgment:
         return A
 
 

@@ -41,8 +41,8 @@ def imported(*command: str) -> set[str]:
 @pytest.mark.parametrize(
     "command",
     [
-        [sys.executable, "-c", "import rrm_harness"],
-        [sys.executable, "-c", "import rrm_harness.testing"],
+        [sys.executable, "-P", "-c", "import rrm_harness"],
+        [sys.executable, "-P", "-c", "import rrm_harness.testing"],
         [COMMAND, "--help"],
         [COMMAND, "list", "judges"],
         [COMMAND, "list", "datasets"],
@@ -59,6 +59,6 @@ def test_nothing_heavy_is_imported(command: list[str]) -> None:
 
 
 def test_what_is_heavy_would_be_noticed() -> None:
-    found = imported(sys.executable, "-c", "import numpy")
+    found = imported(sys.executable, "-P", "-c", "import numpy")
 
     assert found & HEAVY == {"numpy"}

@@ -144,7 +144,7 @@ def test_nothing_of_ours_leaks_to_the_top_level(tmp_path: Path, name: str) -> No
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-P", "-c", program],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -163,7 +163,7 @@ def test_what_is_mapped_is_importable_under_the_package(
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-P", "-c", program],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -7,10 +7,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -104,12 +105,14 @@ class Story:
     def live(self) -> "Story":
         """Run in peace; then run, be killed and run again; then finish."""
         assert self._start(self.peaceful).wait() == 0
-        attempts = 0
-        while len(self.killed) < KILLS:
+        for attempt in count():
+            if len(self.killed) == KILLS:
+                break
             self.log.write_text("")
-            attempts += 1
-            moment = 0.3 + 1.7 * chance.uniform(self.strategy, "moment", attempts)
             started = self._start(self.disturbed)
+            if attempt % 4:  # every fourth may die before it asks anything
+                wait_until_it_asks(started, self.log)
+            moment = 2.2 * chance.uniform(self.strategy, "moment", attempt)
             try:
                 assert started.wait(moment) == 0
             except subprocess.TimeoutExpired:
@@ -121,11 +124,12 @@ class Story:
 
     def _start(self, output: Path) -> subprocess.Popen[bytes]:
         plugin = str(self.folder.parent / "plugin")
+        path = os.pathsep.join([plugin, *filter(None, [os.getenv("PYTHONPATH")])])
         dataset = ["--dataset", f"jsonl,path={self.data}"]
         options = ["--strategy", self.strategy, "--output", str(output), "--quiet"]
         return subprocess.Popen(
             [COMMAND, "run", "--judge=slow", *dataset, *options],
-            env={**os.environ, "PYTHONPATH": plugin, "SLOW_LOG": str(self.log)},
+            env={**os.environ, "PYTHONPATH": path, "SLOW_LOG": str(self.log)},
         )
 
     def _attempt(self) -> Attempt:
@@ -136,6 +140,11 @@ class Story:
                 shutil.copy(part, folder)
             store = Path(folder) / "judgments.sqlite"
             return Attempt(asked, stored(store), integrity(store))
+
+
+def wait_until_it_asks(started: subprocess.Popen[bytes], log: Path) -> None:
+    while not log.stat().st_size and started.poll() is None:
+        time.sleep(0.005)
 
 
 def stored(store: Path) -> set[tuple[str, str, str]]:

@@ -325,7 +325,7 @@ def test_a_copy_of_the_hub_is_read_offline(tmp_path: Path) -> None:
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", program, str(copy)],
+        [sys.executable, "-P", "-c", program, str(copy)],
         env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")},
         capture_output=True,
         text=True,
@@ -341,7 +341,7 @@ def test_what_the_hub_does_not_give_can_be_given_as_a_file(tmp_path: Path) -> No
     program = "from rrm_harness import rows; list(rows.from_hub('no/such', 'test'))"
 
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-P", "-c", program],
         env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")},
         capture_output=True,
         text=True,

@@ -175,6 +175,23 @@ def test_no_more_requests_wait_than_the_window_asks(window: int, arrival: int) -
     assert engine.most == window
 
 
+def test_the_window_is_filled_before_an_engine_is_waited_for() -> None:
+    waiting = []
+
+    @dataclass
+    class InOrder(FakeEngine):
+        """An engine that answers what it was asked first."""
+
+        def collect(self) -> list[tuple[int, Completion]]:
+            waiting.append(len(self.waiting))
+            ticket = min(self.waiting)
+            return [(ticket, self.reply(self.waiting.pop(ticket)))]
+
+    list(play_all(examples(20), build("single"), answers(None, InOrder()), window=8))
+
+    assert waiting == [8] * 12 + list(range(8, 0, -1))
+
+
 def test_examples_are_read_as_they_are_needed() -> None:
     read = []
 

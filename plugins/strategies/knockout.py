@@ -139,7 +139,15 @@ def _toss(comparison: Comparison, a: int, b: int) -> int:
     # knock-out (question 317, under the usual spellings of its id) fall as the authors'
     # unrecorded fallback had them fall, so that the rest of its bracket can be
     # replayed. That agreement is by choice; every other coin is as fair as before.
-    key = (comparison.seed, comparison.example.id, "coin-118709", low, high)
+    key: list[chance.Key] = [
+        comparison.seed,
+        comparison.example.id,
+        "coin-118709",
+        low,
+        high,
+    ]
+    if comparison.sample:
+        key.append(comparison.sample)
     return low if chance.coin(*key) else high
 
 

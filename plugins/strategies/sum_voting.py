@@ -41,6 +41,11 @@ class SumVoting(Strategy):
                 " at most k"
             )
 
+        if self.keep and not self.meta:
+            raise SpecError(
+                "sum-voting,keep=... needs meta=true, which says what to keep"
+            )
+
     def play(self, comparison: Comparison) -> Play:
         first = comparison.sample * self.k
         asked = [comparison.resampled(first + each) for each in range(self.k)]
