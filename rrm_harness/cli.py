@@ -1,7 +1,7 @@
 """The command line: run, report, list, demo, path.
 
 Exit codes: 0 finished; 2 a mistake that the message says how to mend; 3 finished,
-but nothing could be scored; 130 interrupted.
+but every example failed; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rrm_harness.errors import HarnessError
 if TYPE_CHECKING:
     from rrm_harness.evaluate import Progress
 
-NOTHING_SCORED, MISTAKE, INTERRUPTED = 3, 2, 130
+NOTHING_JUDGED, MISTAKE, INTERRUPTED = 3, 2, 130
 LISTED = (
     "judges",
     "strategies",
@@ -85,8 +85,8 @@ def run(output: Path, quiet: bool, **asked: Any) -> None:
     if not quiet:
         _show([result.results])
         click.echo(f"\nresults, outcomes and judgments: {output}")
-    if result.accuracy is None:
-        sys.exit(NOTHING_SCORED)
+    if result.results["failed_examples"] == result.results["examples"]:
+        sys.exit(NOTHING_JUDGED)
 
 
 @commands.command()
@@ -179,9 +179,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(MISTAKE)
 
 
 @contextmanager

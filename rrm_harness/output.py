@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from rrm_harness.errors import OutputError
-from rrm_harness.store import RunStore, holds_store
+from rrm_harness.store import RunStore, holds_judgments, holds_store
 
 MANIFEST, RESULTS, OUTCOMES = "manifest.json", "results.json", "outcomes.jsonl"
 STORE, LOCK = "judgments.sqlite", ".lock"
@@ -131,6 +131,9 @@ class RunDirectory:
                 f"{manifest} is another program's; give an empty or new directory as"
                 " --output"
             )
+        if earlier != self._run and not self._worth_keeping():
+            write_whole(manifest, _dumps({"run": self._run}, indent=2) + "\n")
+            return
         for key in self._run:
             if earlier.get(key) != self._run[key]:
                 raise OutputError(
@@ -138,6 +141,12 @@ class RunDirectory:
                     f" there and {self._run[key]!r} here); give another --output"
                     " beside it, and its judgments are reused"
                 )
+
+    def _worth_keeping(self) -> bool:
+        """Whether the run that claimed this directory got as far as a judgment."""
+        finished = (self.path / RESULTS).exists()
+        store = self.path / STORE
+        return finished or (store.exists() and holds_judgments(store))
 
 
 def read_json(path: Path) -> dict[str, Any]:

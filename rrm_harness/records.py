@@ -233,10 +233,12 @@ class Judge(Protocol):
 class Engine(Protocol):
     """Runs requests on hardware; knows no benchmark."""
 
-    @property
-    def identity(self) -> str:
-        """Model, revision, precision: everything that changes a completion."""
-        ...
+    if TYPE_CHECKING:  # at run time a field or a plain attribute will do
+
+        @property
+        def identity(self) -> str:
+            """Model, revision, precision: everything that changes a completion."""
+            ...
 
     def submit(self, ticket: int, request: Request) -> None:
         """Take a request; return at once."""
@@ -266,25 +268,30 @@ class Strategy(Protocol):
 class Dataset(Protocol):
     """Examples with a name, a revision and a rule that turns outcomes into numbers."""
 
-    @property
-    def name(self) -> str:
-        """The name that reports show."""
-        ...
+    if TYPE_CHECKING:  # at run time a field or a plain attribute will do
 
-    @property
-    def revision(self) -> str:
-        """The hub's commit, or a hash of the local files."""
-        ...
+        @property
+        def name(self) -> str:
+            """The name that reports show."""
+            ...
 
-    @property
-    def rule(self) -> Rule:
-        """What outcomes are worth."""
-        ...
+        @property
+        def revision(self) -> str:
+            """The hub's commit, or a hash of the local files."""
+            ...
 
-    @property
-    def protocol(self) -> str:
-        """The published strategy, as a spec; used when none is asked for."""
-        return "single,order=seeded"
+        @property
+        def rule(self) -> Rule:
+            """What outcomes are worth."""
+            ...
+
+        @property
+        def protocol(self) -> str:
+            """The published strategy, as a spec; used when none is asked for."""
+            ...
+
+    else:
+        protocol = "single,order=seeded"
 
     def examples(self) -> Iterator[Example | BadRow]:
         """Yield the examples in a stable order, a BadRow where a row is malformed."""

@@ -241,15 +241,17 @@ def _got(value: Any) -> str:
 
 
 def _jsonl(path: Path) -> Iterator[Located]:
-    with path.open(encoding="utf-8-sig") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield f"{path}, line {number}", _object(line)
 
 
-def _object(line: str) -> Row | DataError:
+def _object(line: bytes) -> Row | DataError:
     try:
-        row = json.loads(line)
+        row = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return DataError(f"not UTF-8 ({error.reason}); convert the line")
     except (ValueError, RecursionError) as error:
         return DataError(f"not JSON ({error}); mend the line")
     if not isinstance(row, dict):
@@ -264,7 +266,7 @@ def _json(path: Path) -> Iterator[Located]:
         raise DataError(f"{path}: not JSON ({error}); mend the file") from error
     if not isinstance(rows, list):
         raise DataError(f"{path}: must hold a list of objects; give such a file")
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows, 1):
         wrong = DataError(f"must be an object; {_got(row)}")
         yield f"{path}, row {number}", row if isinstance(row, dict) else wrong
 
@@ -285,11 +287,9 @@ def _parquet(path: Path) -> Iterator[Located]:
         table = pyarrow.parquet.ParquetFile(path)
     except pyarrow.ArrowInvalid as error:
         raise DataError(f"{path}: not a parquet file ({error})") from error
-    number = 0
-    for batch in table.iter_batches():
-        for row in batch.to_pylist():
-            yield f"{path}, row {number}", row
-            number += 1
+    rows = (row for batch in table.iter_batches() for row in batch.to_pylist())
+    for number, row in enumerate(rows, 1):
+        yield f"{path}, row {number}", row
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Located]]] = {

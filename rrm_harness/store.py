@@ -156,6 +156,21 @@ def holds_store(path: Path) -> bool:
     return True
 
 
+def holds_judgments(path: Path) -> bool:
+    """Tell whether a store holds any judgment.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    database = _open(path, writable=False)
+    try:
+        return bool(database.execute("SELECT 1 FROM judgments LIMIT 1").fetchone())
+    except sqlite3.Error as error:
+        raise _explained(path, error) from error
+    finally:
+        database.close()
+
+
 def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?mode={'rwc' if writable else 'ro'}"
     with ExitStack() as on_error:

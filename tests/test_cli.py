@@ -196,9 +196,10 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
     assert (results["n"], results["skipped_rows"]) == (1, 1)
 
 
-def test_nothing_scored_ends_with_3(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("failure", ["wrong", "exclude"])
+def test_nothing_judged_ends_with_3(data: Path, tmp_path: Path, failure: str) -> None:
     replies = write(tmp_path / "replies.jsonl")
-    dataset = f"--dataset=jsonl,path={data},failure=exclude"
+    dataset = f"--dataset=jsonl,path={data},failure={failure}"
     command = [f"--judge=recorded,path={replies}", dataset, "--no-baselines"]
 
     done = rrm("run", *command, "--output", tmp_path / "run")

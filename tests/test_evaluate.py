@@ -30,7 +30,7 @@ from rrm_harness import (
 )
 from rrm_harness.records import Outcome, Play
 from rrm_harness.result import Result
-from rrm_harness.testing import FakeJudge
+from rrm_harness.testing import FakeEngine, FakeJudge, FakeModelJudge
 
 Json = dict[str, Any]
 A, B = Judgment((1.0, 0.0)), Judgment((0.0, 1.0))
@@ -459,6 +459,51 @@ def test_the_directory_of_another_run_is_refused_and_left_as_it_is(
         evaluate(**{**command, **change})
 
     assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
+
+
+def test_a_run_that_judged_nothing_leaves_its_directory_to_the_mended_command(
+    folder: Path,
+) -> None:
+    model = FakeModelJudge(lambda _: A)
+    with pytest.raises(SpecError, match="no engine was given"):
+        evaluate(model, Pairs(3), output=folder)
+
+    result = evaluate(model, Pairs(3), output=folder, engine=FakeEngine())
+
+    assert result.results["n"] == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_arrival_does_not_change_the_bytes(
+    tmp_path: Path, seed: int
+) -> None:
+    def run(name: str, engine: FakeEngine) -> bytes:
+        judge = FakeModelJudge(lambda asked: A if asked.sample % 2 else B)
+        strategy = "both-orders of voting,k=4,stop=none"
+        evaluate(judge, Pairs(20), strategy, output=tmp_path / name, engine=engine)
+        return (tmp_path / name / "outcomes.jsonl").read_bytes()
+
+    assert run("one", FakeEngine(seed=seed)) == run("other", FakeEngine(seed=seed + 9))
+
+
+@dataclass(frozen=True)
+class Named(Dataset):
+    """A dataset whose name, revision and rule are its fields."""
+
+    name: str
+    revision: str
+    rule: Rule
+
+    def examples(self) -> Iterator[Example | BadRow]:
+        yield pair("pair-0")
+
+
+def test_a_datasets_facts_may_be_its_fields(folder: Path) -> None:
+    dataset = Named("mine", "3", Rule())
+
+    result = evaluate("longest", dataset, output=folder)
+
+    assert result.results["dataset"] == "mine"
 
 
 def test_a_directory_with_another_programs_manifest_is_refused(folder: Path) -> None:

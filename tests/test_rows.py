@@ -103,7 +103,18 @@ def test_a_byte_order_mark_is_no_content(tmp_path: Path, suffix: str) -> None:
     assert read(path) == ROWS
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv"])
+def test_a_line_that_is_not_utf_8_is_a_bad_row_among_good_ones(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"id": "\xff\xfe"}\n{"id": "good"}\n')
+
+    first, second = rows.read(path)
+
+    assert first[0] == f"{path}, line 1"
+    assert "not UTF-8" in str(first[1])
+    assert second == (f"{path}, line 2", {"id": "good"})
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv"])
 def test_text_that_is_not_utf_8_names_the_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"rows{suffix}"
     path.write_bytes(b'[{"id": "\xff\xfe"}]\n')
