@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
 from rrm_harness import host
 from rrm_harness.answers import Answers, Bench
-from rrm_harness.baselines import Baseline
+from rrm_harness.baselines import Baselines
 from rrm_harness.examples import Examples
 from rrm_harness.manifest import describe
 from rrm_harness.output import RunDirectory
@@ -64,34 +65,37 @@ def evaluate(
     """
     started = time.monotonic()
     plugins = host.default()
-    judging = plugins.made("judges", judge)
-    data = plugins.made("datasets", dataset)
-    playing = plugins.made("strategies", strategy or data.protocol)
-    running = plugins.made("engines", engine) if engine else None
-    benches = {"judge": Bench(judging, running)}
-    if meta_judge:
-        benches["meta"] = Bench(plugins.made("judges", meta_judge), running)
+    with ExitStack() as stack:
+        running = plugins.made("engines", engine) if engine else None
+        if running and isinstance(
+            engine, str
+        ):  # an engine that was handed in is its owner's
+            stack.callback(running.close)
+        benches = {"judge": Bench(plugins.made("judges", judge), running)}
+        if meta_judge:
+            benches["meta"] = Bench(plugins.made("judges", meta_judge), running)
+        data = plugins.made("datasets", dataset)
+        playing = plugins.made("strategies", strategy or data.protocol)
+        examples = Examples.checked(data, limit, skip_bad_rows)
+        manifest = describe(benches, data, playing, seed, limit)
+        directory = Path(output or Path(mkdtemp(prefix="rrm-harness-")) / "run")
+        run = stack.enter_context(RunDirectory(directory, manifest["run"], reuse))
 
-    examples = Examples.checked(data, limit, skip_bad_rows)
-    manifest = describe(benches, data, playing, seed, limit)
-    directory = Path(output or Path(mkdtemp(prefix="rrm-harness-")) / "run")
-    with RunDirectory(directory, manifest["run"], reuse) as run:
-        answers = Answers(benches, run.store)
         tally = Tally(data.rule)
-        wanted = baselines and not meta_judge
-        trivial = Baseline.all(plugins, data.rule) if wanted else []
+        trivial = Baselines(plugins, data.rule, baselines and not meta_judge)
+        answers = Answers(benches, run.store)
         for finished in play_all(examples, playing, answers, seed):
             run.write_outcome(tally.add(finished))
-            for baseline in trivial:
-                baseline.play(finished.example, playing, seed)
+            trivial.play(finished.example, playing, seed)
             if progress:
                 progress(tally.examples, len(examples))
+
         results = {
             "dataset": data.name,
             "judge": _text(judge),
             "strategy": _text(strategy or data.protocol),
             **tally.results(),
-            "baselines": {each.name: each.accuracy for each in trivial},
+            "baselines": trivial.accuracies(),
             "skipped_rows": examples.skipped,
             "seconds": round(time.monotonic() - started, 3),
             "manifest": manifest,
