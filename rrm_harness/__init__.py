@@ -37,7 +37,7 @@ from rrm_harness.records import (
 
 if TYPE_CHECKING:
     from rrm_harness.evaluate import evaluate
-    from rrm_harness.metrics import Row, Rule
+    from rrm_harness.metrics import Rule, Scored
 
 __version__ = "0.1.0"
 
@@ -62,8 +62,8 @@ __all__ = [
     "Register",
     "RegisterFolder",
     "Request",
-    "Row",
     "Rule",
+    "Scored",
     "SpecError",
     "StoreError",
     "Strategy",
@@ -81,7 +81,7 @@ def __getattr__(name: str) -> Any:
         from rrm_harness.evaluate import evaluate
 
         return evaluate
-    if name in ("Rule", "Row"):
+    if name in ("Rule", "Scored"):
         from rrm_harness import metrics
 
         return getattr(metrics, name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -29,11 +30,11 @@ class Bench(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A judgment, the key of its content, and whether it cost nothing to have."""
+    """A judgment; is it the run's first of its content, and was it in the store."""
 
-    key: bytes
     judgment: Judgment
-    cached: bool
+    first: bool
+    stored: bool = False
 
 
 @dataclass(slots=True)
@@ -72,12 +73,13 @@ class Answers:
         }
         self._outstanding = dict.fromkeys(self._engines, 0)
         self._failed: dict[bytes, Judgment] = {}
+        self._answered: set[bytes] = set()
         self._next_ticket = 0
 
     @property
-    def waiting(self) -> bool:
-        """Whether an engine still owes something."""
-        return bool(self._tickets)
+    def outstanding(self) -> int:
+        """How many requests the engines still owe."""
+        return len(self._tickets)
 
     def pointwise(self, comparison: Comparison) -> bool:
         """Tell whether the comparison is to be asked one response at a time."""
@@ -95,22 +97,22 @@ class Answers:
         bench = self._bench(comparison)
         _refuse_wrong_number(bench.judge, comparison)
         try:
-            requests = tuple(bench.judge.render(comparison))
+            requests = _seeded(bench.judge.render(comparison), comparison)
         except HarnessError:
             raise
         except Exception as error:
-            requests = ()
-            key = self._key(comparison, requests)
-            return self._finish(key, comparison, _judge_error(error))
+            return self._finish(self._key(comparison, ()), comparison, _broken(error))
         key = self._key(comparison, requests)
         if key in self._jobs:
             self._jobs[key].waiters.append(waiter)
             return None
         if key in self._failed:
-            return Answer(key, self._failed[key], cached=True)
-        stored = self._store.get(key, comparison) if self._store else None
-        if stored is not None:
-            return Answer(key, stored, cached=True)
+            return Answer(self._failed[key], first=False)
+        known = self._store.get(key, comparison) if self._store else None
+        if known is not None:
+            judgment = _parse(bench.judge, comparison, known.completions)
+            if judgment.failure is None:
+                return Answer(judgment, self._is_first(key), stored=True)
         if not requests:
             return self._finish(key, comparison, _parse(bench.judge, comparison, ()))
         self._submit(_Job(key, comparison, [None] * len(requests), [waiter]), requests)
@@ -122,7 +124,9 @@ class Answers:
             self._store.commit()  # engines take their time: wait with nothing to lose
         for engine in self._engines.values():
             if self._outstanding[id(engine)]:
-                for ticket, completion in engine.collect():
+                with _told_as_engine_error():
+                    done = list(engine.collect())
+                for ticket, completion in done:
                     yield from self._take(engine, ticket, completion)
 
     def _take(
@@ -145,7 +149,7 @@ class Answers:
         answer = self._finish(job.key, job.comparison, judgment)
         yield job.waiters[0], answer
         for waiter in job.waiters[1:]:
-            yield waiter, answer._replace(cached=True)
+            yield waiter, answer._replace(first=False)
 
     def _bench(self, comparison: Comparison) -> Bench:
         if comparison.role not in self._benches:
@@ -156,19 +160,29 @@ class Answers:
         return self._benches[comparison.role]
 
     def _key(self, comparison: Comparison, requests: Sequence[Request]) -> bytes:
-        identity = self._identities[comparison.role]
+        """Hash what determines the answer.
+
+        That is the requests' content, and which sample it is where they are sampled;
+        without requests it is all that the comparison says.
+        """
+        asked = (self._identities[comparison.role], comparison.role)
         if requests:
-            return chance.digest(identity, comparison.sample, repr(requests))
+            sampled = any(request.sampled for request in requests)
+            sample = comparison.sample if sampled else 0
+            return chance.digest(*asked, sample, *map(_content, requests))
         return chance.digest(
-            identity,
-            comparison.example.id,
+            *asked,
+            repr(comparison.example),
             repr(comparison.order),
             comparison.sample,
             comparison.seed,
             comparison.critique,
-            repr(comparison.example.prompt),
-            repr(comparison.responses),
         )
+
+    def _is_first(self, key: bytes) -> bool:
+        first = key not in self._answered
+        self._answered.add(key)
+        return first
 
     def _submit(self, job: _Job, requests: Sequence[Request]) -> None:
         engine = self._bench(job.comparison).engine
@@ -181,7 +195,8 @@ class Answers:
         for place, request in enumerate(requests):
             self._tickets[self._next_ticket] = (job, place)
             self._outstanding[id(engine)] += 1
-            engine.submit(self._next_ticket, request)
+            with _told_as_engine_error():
+                engine.submit(self._next_ticket, request)
             self._next_ticket += 1
 
     def _finish(self, key: bytes, comparison: Comparison, judgment: Judgment) -> Answer:
@@ -189,28 +204,65 @@ class Answers:
             self._failed[key] = judgment
         if self._store is not None:
             self._store.put(key, comparison, judgment)
-        return Answer(key, judgment, cached=False)
+        return Answer(judgment, self._is_first(key))
+
+
+def _seeded(requests: Sequence[Request], comparison: Comparison) -> tuple[Request, ...]:
+    """The requests, each sampled one with a seed of its own."""
+    return tuple(
+        replace(
+            request,
+            seed=chance.seed(comparison.seed, comparison.sample, _content(request)),
+        )
+        if request.sampled and request.seed is None
+        else request
+        for request in requests
+    )
+
+
+def _content(request: Request) -> str:
+    """A request as text, without what is at its default: new fields change no key."""
+    return repr(
+        [
+            (each.name, value)
+            for each in fields(request)
+            if (value := getattr(request, each.name)) != each.default
+        ]
+    )
+
+
+@contextmanager
+def _told_as_engine_error() -> Iterator[None]:
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise EngineError(
+            f"the engine failed ({type(error).__name__}: {error}); every judgment so"
+            " far is kept: mend it, and the same command continues"
+        ) from error
 
 
 def _refuse_wrong_number(judge: Judge, comparison: Comparison) -> None:
     shown = len(comparison.order)
-    if shown < judge.fewest or (judge.most is not None and shown > judge.most):
-        bounds = f"{judge.fewest} to {judge.most}" if judge.most else judge.fewest
-        raise SpecError(
-            f"example '{comparison.example.id}' shows {shown} responses at once and"
-            f" the judge takes {bounds}; use a strategy that asks less at a time, such"
-            " as knockout or elo"
-        )
+    if judge.most is not None and shown > judge.most:
+        advice = "asks for fewer at a time, such as knockout or elo"
+    elif shown < judge.fewest:
+        advice = "shows more at a time, such as single, knockout or elo"
+    else:
+        return
+    raise SpecError(
+        f"example '{comparison.example.id}' shows {shown} responses at once and the"
+        f" judge takes {judge.fewest} to {judge.most or 'any number'}; use a strategy"
+        f" that {advice}"
+    )
 
 
 def _parse(
     judge: Judge, comparison: Comparison, completions: Sequence[Completion]
 ) -> Judgment:
     """The judge's reading, or a failure; one bad row never ends a run."""
-    usage = (
-        sum(completion.prompt_tokens for completion in completions),
-        sum(completion.completion_tokens for completion in completions),
-    )
     for completion in completions:
         if completion.failure is not None:
             judgment = Judgment.failed(completion.failure, completion.text)
@@ -219,10 +271,11 @@ def _parse(
         try:
             judgment = _checked(judge.parse(comparison, completions), comparison)
         except Exception as error:
-            judgment = _judge_error(error)
-    if not completions:
-        return judgment
-    return replace(judgment, prompt_tokens=usage[0], completion_tokens=usage[1])
+            judgment = _broken(error)
+    cut = any(completion.finish == "length" for completion in completions)
+    if cut and judgment.failure is Failure.UNPARSABLE:
+        judgment = replace(judgment, failure=Failure.TRUNCATED)
+    return replace(judgment, completions=tuple(completions))
 
 
 def _checked(judgment: Judgment, comparison: Comparison) -> Judgment:
@@ -240,5 +293,5 @@ def _checked(judgment: Judgment, comparison: Comparison) -> Judgment:
     return replace(judgment, scores=(), failure=Failure.INVALID_SCORE, text=problem)
 
 
-def _judge_error(error: Exception) -> Judgment:
+def _broken(error: Exception) -> Judgment:
     return Judgment.failed(Failure.JUDGE_ERROR, f"{type(error).__name__}: {error}")

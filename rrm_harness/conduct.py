@@ -51,8 +51,8 @@ class Conduct:
     def add(self, finished: Finished) -> None:
         """Count an example."""
         self.comparisons += len(finished.judged)
-        self.judgments += len(finished.keys)
-        self.cached += finished.cached
+        self.judgments += finished.judgments
+        self.cached += finished.stored
         self.prompt_tokens += finished.prompt_tokens
         self.completion_tokens += finished.completion_tokens
         self.notes.update(finished.outcome.notes)

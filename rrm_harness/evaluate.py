@@ -19,8 +19,8 @@ from rrm_harness.baselines import Baselines
 from rrm_harness.examples import Examples
 from rrm_harness.manifest import describe
 from rrm_harness.output import RunDirectory
-from rrm_harness.records import Dataset, Engine, Judge, Strategy
-from rrm_harness.result import Result
+from rrm_harness.records import Dataset, Engine, Judge, Strategy, described
+from rrm_harness.result import FORMAT, Result
 from rrm_harness.schedule import play_all
 from rrm_harness.tally import Tally
 
@@ -35,6 +35,7 @@ def evaluate(
     output: str | Path | None = None,
     engine: str | Engine | None = None,
     meta_judge: str | Judge | None = None,
+    meta_engine: str | Engine | None = None,
     seed: int = 0,
     limit: int | None = None,
     skip_bad_rows: bool = False,
@@ -52,6 +53,7 @@ def evaluate(
             manifest and every judgment. A temporary one unless given.
         engine: What runs the judge's requests, for judges that make any.
         meta_judge: A judge of judgments, for strategies that ask one.
+        meta_engine: What runs the meta judge's requests; `engine` unless given.
         seed: Every draw of the run comes from it.
         limit: Take only the dataset's first examples.
         skip_bad_rows: Count malformed rows instead of stopping at the first.
@@ -66,14 +68,11 @@ def evaluate(
     started = time.monotonic()
     plugins = host.default()
     with ExitStack() as stack:
-        running = plugins.made("engines", engine) if engine else None
-        if running and isinstance(
-            engine, str
-        ):  # an engine that was handed in is its owner's
-            stack.callback(running.close)
+        running = _engine(plugins, engine, stack)
         benches = {"judge": Bench(plugins.made("judges", judge), running)}
         if meta_judge:
-            benches["meta"] = Bench(plugins.made("judges", meta_judge), running)
+            meta_running = _engine(plugins, meta_engine, stack) or running
+            benches["meta"] = Bench(plugins.made("judges", meta_judge), meta_running)
         data = plugins.made("datasets", dataset)
         playing = plugins.made("strategies", strategy or data.protocol)
         examples = Examples.checked(data, limit, skip_bad_rows)
@@ -82,20 +81,23 @@ def evaluate(
         run = stack.enter_context(RunDirectory(directory, manifest["run"], reuse))
 
         tally = Tally(data.rule)
-        trivial = Baselines(plugins, data.rule, baselines and not meta_judge)
         answers = Answers(benches, run.store)
         for finished in play_all(examples, playing, answers, seed):
             run.write_outcome(tally.add(finished))
-            trivial.play(finished.example, playing, seed)
             if progress:
                 progress(tally.examples, len(examples))
 
+        trivial = (
+            Baselines(plugins, data.rule) if baselines and not meta_judge else None
+        )
         results = {
+            "format": FORMAT,
             "dataset": data.name,
             "judge": _text(judge),
             "strategy": _text(strategy or data.protocol),
             **tally.results(),
-            "baselines": trivial.accuracies(),
+            "forecast": examples.forecast(playing),
+            "baselines": trivial.play(examples, playing, seed) if trivial else {},
             "skipped_rows": examples.skipped,
             "seconds": round(time.monotonic() - started, 3),
             "manifest": manifest,
@@ -104,5 +106,15 @@ def evaluate(
     return Result(results, directory)
 
 
+def _engine(
+    plugins: host.Host, engine: str | Engine | None, stack: ExitStack
+) -> Engine | None:
+    """Make the engine that a spec names, and close it at the end; not a given one."""
+    made: Engine | None = plugins.made("engines", engine) if engine else None
+    if made is not None and isinstance(engine, str):
+        stack.callback(made.close)
+    return made
+
+
 def _text(named: object) -> str:
-    return named if isinstance(named, str) else repr(named)
+    return named if isinstance(named, str) else described(named)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Self
 
 from rrm_harness.errors import DataError
-from rrm_harness.records import BadRow, Dataset, Example
+from rrm_harness.records import BadRow, Dataset, Example, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Examples:
 
     dataset: Dataset
     limit: int | None
-    count: int
+    sizes: Mapping[int, int]
     skipped: int
 
     @classmethod
@@ -28,23 +29,28 @@ class Examples:
             DataError: A row is malformed (and bad rows are not to be skipped), or
                 no good example is left.
         """
-        count = skipped = 0
+        sizes: Counter[int] = Counter()
+        skipped = 0
         for item in islice(_items(dataset), limit):
             if isinstance(item, Example):
-                count += 1
+                sizes[len(item.responses)] += 1
             elif skip_bad_rows:
                 skipped += 1
             else:
                 raise DataError(f"{item} (or go on without such rows: --skip-bad-rows)")
-        if not count:
+        if not sizes:
             raise DataError(
                 f"{dataset.name} has no usable example ({skipped} bad rows); check the"
                 " path and the format"
             )
-        return cls(dataset, limit, count, skipped)
+        return cls(dataset, limit, sizes, skipped)
 
     def __len__(self) -> int:
-        return self.count
+        return sum(self.sizes.values())
+
+    def forecast(self, strategy: Strategy) -> int:
+        """The most comparisons that a strategy can ask about them."""
+        return sum(count * strategy.cost(size) for size, count in self.sizes.items())
 
     def __iter__(self) -> Iterator[Example]:
         for item in islice(_items(self.dataset), self.limit):

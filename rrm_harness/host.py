@@ -47,8 +47,9 @@ class Host:
             self._manager.add_hookcall_monitoring(_trace_before, _trace_after)
         disabled = _disabled()
         for entry in sorted(found, key=lambda entry: (entry.name, _origin(entry))):
-            if not disabled & {entry.name, _origin(entry)}:
-                self._add(_load(entry), f"{_origin(entry)}:{entry.name}")
+            name = f"{_origin(entry)}:{entry.name}"
+            if not disabled & {entry.name, _origin(entry), name}:
+                self._add(_load(entry, name), name)
         for plugin in plugins:
             self._add(plugin, getattr(plugin, "__name__", type(plugin).__name__))
 
@@ -69,6 +70,10 @@ class Host:
         known = [hook for hook in dir(hookspecs) if hook.startswith("register_")]
         for hook in dir(plugin):
             options = self._manager.parse_hookimpl_opts(plugin, hook)
+            if options is None and hook in known:
+                raise PluginError(
+                    f"plugin {name}: {hook} lacks its mark; write @hookimpl above it"
+                )
             if options is None:
                 continue
             meant = options["specname"] or hook
@@ -134,11 +139,22 @@ class Host:
             SpecError: The spec names something unknown or has a wrong option.
         """
         built = None
-        for part in reversed(text.split(" of ") if kind == "strategies" else [text]):
+        for part in reversed(self._nest(text) if kind == "strategies" else [text]):
             spec = Spec.parse(part)
             factory = self.lookup(kind, spec.name).thing
             built = build(spec, factory, **({} if built is None else {"inner": built}))
         return built
+
+    def _nest(self, text: str) -> list[str]:
+        """Split a nest of strategies; an " of " in an option's value is not one."""
+        parts: list[str] = []
+        for part in text.split(" of "):
+            name = part.partition(",")[0].strip()
+            if parts and name not in self.registry("strategies") and "=" in parts[-1]:
+                parts[-1] += f" of {part}"
+            else:
+                parts.append(part)
+        return parts
 
     def made(self, kind: str, named: Any) -> Any:
         """Build what a spec names; hand back what is already built."""
@@ -159,18 +175,18 @@ def _origin(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "unknown distribution"
 
 
-def _load(entry: EntryPoint) -> object:
+def _load(entry: EntryPoint, name: str) -> object:
     try:
         return entry.load()
     except Exception as error:
         raise PluginError(
-            f"plugin {_origin(entry)}:{entry.name} does not import"
-            f" ({type(error).__name__}: {error}); {_without(entry.name)}"
+            f"plugin {name} does not import ({type(error).__name__}: {error});"
+            f" {_without(name)}"
         ) from error
 
 
 def _without(name: str) -> str:
-    return f"set RRM_HARNESS_DISABLE={name.rpartition(':')[2]} to run without it"
+    return f"set RRM_HARNESS_DISABLE={name} to run without it"
 
 
 def _trace_before(hook: str, implementations: Sequence[Any], _: Any) -> None:

@@ -13,6 +13,7 @@ from rrm_harness.answers import Bench
 from rrm_harness.errors import PluginError
 from rrm_harness.records import Dataset, Strategy, described
 
+LONG = 300
 LIBRARIES = (
     "evalica",
     "lm-eval",
@@ -36,10 +37,14 @@ def describe(
         role.replace("meta", "meta judge"): bench.judge.identity
         for role, bench in benches.items()
     }
-    engine = benches["judge"].engine
     run |= {
-        "engine": engine.identity if engine else None,
-        "dataset": dataset.name,
+        role.replace("judge", "engine").replace("meta", "meta engine"): (
+            bench.engine.identity if bench.engine else None
+        )
+        for role, bench in benches.items()
+    }
+    run |= {
+        "dataset": f"{dataset.name} = {described(dataset, paths=False)}",
         "revision": dataset.revision,
         "rule": described(dataset.rule),
         "strategy": described(strategy),
@@ -48,7 +53,7 @@ def describe(
     }
     _refuse_addresses(run)
     return {
-        "run": {**run, "rule": chance.digest(run["rule"]).hex()[:12]},
+        "run": {name: _short(value) for name, value in run.items()},
         "versions": {
             "rrm-harness": _version("rrm-harness") or "unknown",
             "python": platform.python_version(),
@@ -56,6 +61,13 @@ def describe(
         },
         "platform": platform.platform(),
     }
+
+
+def _short(value: Any) -> Any:
+    """A long text by its beginning and its hash."""
+    if not isinstance(value, str) or len(value) <= LONG:
+        return value
+    return f"{value[:LONG]}... {chance.digest(value).hex()}"
 
 
 def _refuse_addresses(run: Mapping[str, Any]) -> None:

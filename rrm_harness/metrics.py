@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rrm_harness import stats
-from rrm_harness.outcomes import UNCERTAIN
+from rrm_harness.errors import DataError
 from rrm_harness.records import Example, Failure, Outcome
 
 Tie = Literal["share", "half", "wrong"]
@@ -22,7 +22,7 @@ BOOTSTRAP = "bootstrap by prompt within subsets"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Scored:
     """What one example counts for.
 
     `credit` is None when the rule leaves the example out. `low` and `high` are the
@@ -82,11 +82,11 @@ class Rule:
         listed = [each for parts in self.sections.values() for each in parts]
         return [each for each in self.expected or listed if each not in subsets]
 
-    def row(self, example: Example, outcome: Outcome) -> Row:
+    def row(self, example: Example, outcome: Outcome) -> Scored:
         """Score one example."""
         credit = self.credit(example, outcome)
         low, high = self.credit_bounds(example, outcome)
-        return Row(
+        return Scored(
             example.id,
             example.subset,
             example.cluster or example.id,
@@ -111,7 +111,7 @@ class Rule:
 
     def credit_bounds(self, example: Example, outcome: Outcome) -> tuple[float, float]:
         """The least and the most the example could be worth had nothing failed."""
-        unsure = outcome.failure is not None or outcome.notes.get(UNCERTAIN)
+        unsure = outcome.failure is not None or outcome.uncertain
         credit = self.credit(example, outcome)
         return (0.0, 1.0) if unsure or credit is None else (credit, credit)
 
@@ -124,7 +124,7 @@ class Rule:
         """What `extra` or `subset_value` will need besides the credit."""
         return {}
 
-    def subset_value(self, subset: str, rows: Sequence[Row]) -> float:
+    def subset_value(self, subset: str, rows: Sequence[Scored]) -> float:
         """A subset's accuracy: the mean credit."""
         return sum(row.credit or 0.0 for row in rows) / len(rows)
 
@@ -133,13 +133,13 @@ class Rule:
         return True
 
     def subset_bound(
-        self, subset: str, rows: Sequence[Row], end: Literal["low", "high"]
+        self, subset: str, rows: Sequence[Scored], end: Literal["low", "high"]
     ) -> float:
         """A subset's accuracy with every row at its lowest or highest worth."""
         total: float = sum(getattr(row, end) for row in rows)
         return total / len(rows)
 
-    def subset_draws(self, subset: str, rows: Sequence[Row]) -> Any:
+    def subset_draws(self, subset: str, rows: Sequence[Scored]) -> Any:
         """Bootstrap draws of a subset's accuracy, shape (stats.RESAMPLES,)."""
         return stats.resampled_mean(
             [row.credit or 0.0 for row in rows],
@@ -147,7 +147,7 @@ class Rule:
             stats.generator("bootstrap", subset),
         )
 
-    def extra(self, rows: Sequence[Row]) -> dict[str, Any]:
+    def extra(self, rows: Sequence[Scored]) -> dict[str, Any]:
         """Further published numbers of the benchmark."""
         return {}
 
@@ -169,13 +169,18 @@ class Rule:
         """Combine subset accuracies (numbers, or arrays of draws) into the headline."""
         if self.average == "sections":
             values = list(self.section_values(accuracies, counts).values())
+            if not values:
+                raise DataError(
+                    "no example is of any section that the benchmark's rule names"
+                    f" ({', '.join(self.sections)}); check the subsets"
+                )
             return sum(values) / len(values)
         if self.average == "subsets":
             return sum(accuracies.values()) / len(accuracies)
         total = sum(counts[subset] for subset in accuracies)
         return sum(counts[each] * accuracies[each] for each in accuracies) / total
 
-    def accuracy(self, rows: Sequence[Row]) -> float | None:
+    def accuracy(self, rows: Sequence[Scored]) -> float | None:
         """The headline alone; None when no row has credit."""
         counted = _by_subset(row for row in rows if row.credit is not None)
         if not counted:
@@ -184,7 +189,7 @@ class Rule:
         means = {s: self.subset_value(s, group) for s, group in counted.items()}
         return float(self.headline(means, counts))
 
-    def numbers(self, rows: Sequence[Row]) -> Numbers:
+    def numbers(self, rows: Sequence[Scored]) -> Numbers:
         """Turn all rows, at least one with credit, into the benchmark's result."""
         counted = _by_subset(row for row in rows if row.credit is not None)
         counts = {subset: len(group) for subset, group in counted.items()}
@@ -223,7 +228,7 @@ class Rule:
 
     def _interval(
         self,
-        counted: Mapping[str, Sequence[Row]],
+        counted: Mapping[str, Sequence[Scored]],
         draws: Mapping[str, Any],
         counts: Mapping[str, int],
     ) -> stats.Interval:
@@ -232,7 +237,7 @@ class Rule:
             return self._mean_interval(rows, self.headline(draws, counts))
         return stats.percentile_interval(self.headline(draws, counts), BOOTSTRAP)
 
-    def _mean_interval(self, rows: Sequence[Row], draws: Any) -> stats.Interval:
+    def _mean_interval(self, rows: Sequence[Scored], draws: Any) -> stats.Interval:
         """Wilson's where the rows are independent and right or wrong."""
         binary = all(row.credit in (0.0, 1.0) for row in rows)
         alone = len({row.cluster for row in rows}) == len(rows)
@@ -240,7 +245,7 @@ class Rule:
             return stats.wilson(sum(row.credit == 1.0 for row in rows), len(rows))
         return stats.percentile_interval(draws, BOOTSTRAP)
 
-    def _bounds(self, rows: Sequence[Row]) -> tuple[float, float]:
+    def _bounds(self, rows: Sequence[Scored]) -> tuple[float, float]:
         """The headline if every failure had been wrong, and if right."""
         groups = _by_subset(
             row for row in rows if row.failure or row.credit is not None
@@ -253,8 +258,8 @@ class Rule:
         return float(self.headline(low, counts)), float(self.headline(high, counts))
 
 
-def _by_subset(rows: Any) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = defaultdict(list)
+def _by_subset(rows: Any) -> dict[str, list[Scored]]:
+    groups: dict[str, list[Scored]] = defaultdict(list)
     for row in rows:
         groups[row.subset].append(row)
     return dict(sorted(groups.items()))

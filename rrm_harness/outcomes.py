@@ -8,9 +8,14 @@ from typing import Protocol
 
 from rrm_harness.records import Failure, Outcome
 
-UNCERTAIN = "uncertain"
-"""The note of an outcome that failures could have changed, had they not failed: a
-benchmark's bounds count its example as 0 and as 1."""
+
+class Uncertain(Protocol):
+    """Anything that failures could have changed."""
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether they could."""
+        ...
 
 
 class Noted(Protocol):
@@ -25,6 +30,11 @@ class Noted(Protocol):
 def first_failure(outcomes: Iterable[Outcome]) -> Failure | None:
     """The failure of the first outcome that has one."""
     return next((each.failure for each in outcomes if each.failure is not None), None)
+
+
+def any_uncertain(outcomes: Iterable[Uncertain]) -> bool:
+    """Whether failures could have changed any of them."""
+    return any(outcome.uncertain for outcome in outcomes)
 
 
 def sum_scores(outcomes: Iterable[Outcome], weight: float = 1.0) -> dict[int, float]:

@@ -43,7 +43,7 @@ class RunDirectory:
         try:
             self._refuse_another_run()
             if reuse is None:
-                stores = list(filter(holds_store, _neighboring_stores(path)))
+                stores = list(filter(holds_store, self._neighboring_stores()))
             else:
                 stores = [_asked_for(other) for other in reuse]
             self.store = RunStore(path / STORE, stores)
@@ -132,6 +132,8 @@ class RunDirectory:
                 " --output"
             )
         if earlier != self._run and not self._worth_keeping():
+            for each in self.path.glob(f"{STORE}*"):
+                each.unlink()
             write_whole(manifest, _dumps({"run": self._run}, indent=2) + "\n")
             return
         for key in self._run:
@@ -141,6 +143,24 @@ class RunDirectory:
                     f" there and {self._run[key]!r} here); give another --output"
                     " beside it, and its judgments are reused"
                 )
+
+    def _neighboring_stores(self) -> Iterator[Path]:
+        """The stores of our own runs of the same judge in the same folder."""
+        for store in sorted(self.path.absolute().parent.glob(f"*/{STORE}")):
+            try:
+                ours = store.stat().st_uid == os.getuid()
+                itself = store.parent.samefile(self.path)
+                earlier = read_json(store.with_name(MANIFEST)).get("run")
+            except (OSError, OutputError):
+                continue
+            if ours and not itself and self._shares_a_judge(earlier):
+                yield store
+
+    def _shares_a_judge(self, run: Any) -> bool:
+        shared = {"judge", "meta judge"} & self._run.keys()
+        return isinstance(run, dict) and any(
+            run.get(name) == self._run[name] for name in shared
+        )
 
     def _worth_keeping(self) -> bool:
         """Whether the run that claimed this directory got as far as a judgment."""
@@ -197,12 +217,6 @@ def write_whole(path: Path, text: str) -> None:
 
 def _dumps(content: Mapping[str, Any], indent: int | None = None) -> str:
     return json.dumps(content, indent=indent, ensure_ascii=True, allow_nan=False)
-
-
-def _neighboring_stores(path: Path) -> list[Path]:
-    """The stores of the other run directories in the same folder."""
-    siblings = sorted(path.absolute().parent.glob(f"*/{STORE}"))
-    return [store for store in siblings if not store.parent.samefile(path)]
 
 
 def _asked_for(directory: Path) -> Path:

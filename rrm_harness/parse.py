@@ -165,8 +165,9 @@ def _all_of(numbers: Sequence[str], shown: int) -> Scores | None:
 
 
 def _last_boxed(text: str) -> str | None:
-    r"""The content of the last `\boxed{...}` or `\fbox{...}` with balanced braces."""
-    start = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
+    r"""The content of the last `\boxed{...}`, else `\fbox{...}`, braces balanced."""
+    start = text.rfind("\\boxed{")
+    start = start if start >= 0 else text.rfind("\\fbox{")
     if start < 0:
         return None
     opened = text.index("{", start)

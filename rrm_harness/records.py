@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from rrm_harness import chance
@@ -127,14 +128,25 @@ class Judgment:
     """One score per response in the order shown, or a failure.
 
     Verdict A of two is (1, 0), a tie (0.5, 0.5); a reward head's scores are raw
-    logits. Exactly one of `scores` and `failure` is set.
+    logits. Exactly one of `scores` and `failure` is set. `completions` are what it was
+    read from; the harness fills them in, and reads them anew when it finds them in the
+    store, so that a mended parser counts for what was asked before.
     """
 
     scores: tuple[float, ...] = ()
     failure: Failure | None = None
     text: str = ""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    completions: tuple[Completion, ...] = ()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens read, over all completions."""
+        return sum(completion.prompt_tokens for completion in self.completions)
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens written, over all completions."""
+        return sum(completion.completion_tokens for completion in self.completions)
 
     @classmethod
     def failed(cls, failure: Failure, text: str = "") -> Judgment:
@@ -146,13 +158,20 @@ class Judgment:
 class Outcome:
     """What a strategy found out about a comparison's responses.
 
-    `scores` maps response index to score, higher is better; it is empty when
-    `failure` is set. `parts` are the two games of a strategy that asks in both
-    orders, for rules that need each. `notes` counts what is worth reporting.
+    Args:
+        scores: Response index to score, higher is better; empty when it failed.
+        failure: Why there is no outcome.
+        uncertain: Whether failures could have changed it, had they not failed; a
+            benchmark's bounds then count the example as 0 and as 1.
+        order: The order shown, where every comparison had the same.
+        parts: The two games of a strategy that asks in both orders.
+        notes: Counts worth reporting.
     """
 
     scores: Mapping[int, float] = field(default_factory=dict)
     failure: Failure | None = None
+    uncertain: bool = False
+    order: tuple[int, ...] = ()
     parts: tuple[Outcome, ...] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
 
@@ -173,32 +192,74 @@ sent the list of their judgments and return values, in the same order."""
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an engine is asked: to continue a chat, or to score one."""
+    """What an engine is asked: to continue a chat, or to score one.
+
+    A sampled request without a seed is given one, drawn from the run's seed, the
+    content and the sample number.
+    """
 
     messages: tuple[Message, ...]
     kind: Literal["generate", "score"] = "generate"
     temperature: float = 0.0
     top_p: float = 1.0
     max_tokens: int = 1024
-    seed: int = 0
+    seed: int | None = None
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the same request can be answered in several ways."""
+        return self.kind == "generate" and self.temperature > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What an engine answered: a text, or a score, or why there is neither."""
+    """What an engine answered: a text, or scores, or why there is neither.
+
+    `finish` is "length" when the text was cut at `max_tokens`; the judge may still read
+    it, and what it then cannot read is a failure of kind truncated.
+    """
 
     text: str = ""
-    score: float | None = None
+    scores: tuple[float, ...] = ()
     failure: Failure | None = None
+    finish: Literal["stop", "length"] = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
 
-def described(plugin: object) -> str:
-    """A plugin's class and options as text; the same in every process."""
+def described(plugin: object, *, paths: bool = True) -> str:
+    """A plugin's class and the options that are not at their default, as text.
+
+    It is the same in every process, and stays the same when a plugin gains an option.
+    Without `paths`, options that are paths are left out: what lies there counts.
+    """
     if is_dataclass(plugin):
-        return repr(plugin)
-    return f"{type(plugin).__qualname__}({vars(plugin)!r})"
+        options = {
+            each.name: getattr(plugin, each.name)
+            for each in fields(plugin)
+            if each.repr and getattr(plugin, each.name) != _default(each)
+        }
+    else:
+        options = getattr(plugin, "__dict__", {})
+    listed = ", ".join(
+        f"{name}={_described_option(value, paths)}"
+        for name, value in options.items()
+        if paths or not isinstance(value, Path)
+    )
+    return f"{type(plugin).__module__}.{type(plugin).__qualname__}({listed})"
+
+
+def _described_option(value: object, paths: bool) -> str:
+    nested = is_dataclass(value) or hasattr(value, "play") or hasattr(value, "parse")
+    if nested and not isinstance(value, type):
+        return described(value, paths=paths)
+    return repr(value)
+
+
+def _default(each: Field[Any]) -> Any:
+    return (
+        each.default_factory() if each.default_factory is not MISSING else each.default
+    )
 
 
 class Judge(Protocol):
@@ -231,7 +292,11 @@ class Judge(Protocol):
 
 
 class Engine(Protocol):
-    """Runs requests on hardware; knows no benchmark."""
+    """Runs requests on hardware; knows no benchmark.
+
+    To construct one takes no hardware; the first `submit` does, so that a mistake in
+    the data costs no load.
+    """
 
     if TYPE_CHECKING:  # at run time a field or a plain attribute will do
 
@@ -245,11 +310,11 @@ class Engine(Protocol):
         ...
 
     def collect(self) -> Iterable[tuple[int, Completion]]:
-        """Advance the work and return what is done; block until something is."""
+        """Advance the work and return what is done; wait a while if nothing is."""
         ...
 
     def close(self) -> None:
-        """Give the hardware back."""
+        """Abandon what is under way and give the hardware back."""
         ...
 
 

@@ -99,7 +99,8 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
         "longer response wins": results["prefer_longer_rate"],
     }
     yield from ((name, _percent(it)) for name, it in shares.items() if it is not None)
-    yield "comparisons", f"{results['comparisons']:,}"
+    forecast = f"at most {results['forecast']:,}"
+    yield "comparisons", f"{results['comparisons']:,} of {forecast}"
     if results["votes_saved"]:
         yield "votes saved by the exact stop", f"{results['votes_saved']:,}"
     cached = f"{row(results)['cached']} from the store"

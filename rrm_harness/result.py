@@ -10,6 +10,8 @@ from typing import Any, Self
 from rrm_harness.errors import OutputError
 from rrm_harness.output import RESULTS, read_json
 
+FORMAT = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -26,10 +28,10 @@ class Result:
             OutputError: The directory holds no finished run of this program.
         """
         results = read_json(directory / RESULTS)
-        if not {"accuracy", "manifest"} <= results.keys():
+        if results.get("format") != FORMAT:
             raise OutputError(
-                f"{directory / RESULTS} is another program's; give the --output"
-                " directory of a finished run"
+                f"{directory / RESULTS} is another program's or another version's; give"
+                " the --output directory of a run that this version finished"
             )
         return cls(results, directory)
 

@@ -10,10 +10,12 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rrm_harness import chance
 from rrm_harness.errors import DataError
 from rrm_harness.records import BadRow, Example, Message
 
@@ -36,7 +38,8 @@ class Source:
     def rows(self) -> Iterator[Located]:
         """Yield (place, row) of all rows."""
         if self.path is None:
-            yield from from_hub(self.repository, self.split, self.revision, self.config)
+            commit = _commit(self.repository, self.revision)
+            yield from from_hub(self.repository, self.split, commit, self.config)
             return
         for file in files(self.path, self.pattern):
             yield from read(file)
@@ -47,16 +50,8 @@ class Source:
         if self.path is not None:
             return fingerprint(files(self.path, self.pattern))
         config = f"/{self.config}" if self.config else ""
-        return f"{self.repository}{config}:{self.split}@{self._commit()}"
-
-    def _commit(self) -> str:
-        from huggingface_hub import HfApi
-
-        try:
-            found = HfApi().dataset_info(self.repository, revision=self.revision)
-        except Exception:  # offline: the cached copy is used, its commit not told
-            return self.revision or "unresolved"
-        return str(found.sha)
+        commit = _commit(self.repository, self.revision) or "unresolved"
+        return f"{self.repository}{config}:{self.split}@{commit}"
 
 
 def convert(
@@ -83,6 +78,30 @@ def convert(
             continue
         seen.update(example.id for example in examples)
         yield from examples
+
+
+def told_apart(
+    to_examples: Callable[[Row], list[Example]],
+) -> Callable[[Row], list[Example]]:
+    """Mark a number that a subset has used before with a hash of the texts.
+
+    The card does not promise that numbers are unique; rows that are alike still clash.
+    """
+    seen: dict[str, set[str]] = {}
+
+    def to_distinct(row: Row) -> list[Example]:
+        (example,) = to_examples(row)
+        texts = [turn.content for turn in example.prompt] + [*example.responses]
+        mark, marks = (
+            chance.digest(*texts).hex()[:8],
+            seen.setdefault(example.id, set()),
+        )
+        if marks and mark not in marks:
+            example = replace(example, id=f"{example.id}#{mark}")
+        marks.add(mark)
+        return [example]
+
+    return to_distinct
 
 
 def files(path: Path, pattern: str = "*") -> list[Path]:
@@ -142,6 +161,19 @@ def from_hub(
         ) from error
     for number, row in enumerate(loaded, 1):
         yield f"{repository} (split {split}), row {number}", row
+
+
+@cache
+def _commit(repository: str, revision: str | None) -> str | None:
+    """The commit that a revision is: as the hub says, or offline as it last said."""
+    from huggingface_hub import HfApi, constants
+
+    try:
+        return HfApi().dataset_info(repository, revision=revision).sha
+    except Exception:
+        folder = f"datasets--{repository.replace('/', '--')}"
+        known = Path(constants.HF_HUB_CACHE, folder, "refs", revision or "main")
+        return known.read_text().strip() if known.is_file() else revision
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

@@ -22,29 +22,34 @@ from rrm_harness.records import (
 )
 
 WINDOW = 1024
+BUFFER = 16
+REQUESTS = 8192
 
 
 @dataclass(slots=True)
 class Finished:
-    """An example with its outcome and every judgment that led to it."""
+    """An example with its outcome and every judgment that led to it.
+
+    What was asked before, in this example or in an earlier one, costs nothing and is
+    not counted again.
+    """
 
     example: Example
     outcome: Outcome = field(default_factory=Outcome)
     judged: list[tuple[Comparison, Judgment]] = field(default_factory=list)
-    keys: set[bytes] = field(default_factory=set)
-    cached: int = 0
+    judgments: int = 0
+    stored: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     done: bool = False
 
     def count(self, answer: Answer) -> None:
-        """Count an answer's cost, once for each content."""
-        if answer.key in self.keys:
-            return
-        self.keys.add(answer.key)
-        self.cached += answer.cached
-        self.prompt_tokens += answer.judgment.prompt_tokens
-        self.completion_tokens += answer.judgment.completion_tokens
+        """Count an answer's cost."""
+        if answer.first:
+            self.judgments += 1
+            self.stored += answer.stored
+            self.prompt_tokens += answer.judgment.prompt_tokens
+            self.completion_tokens += answer.judgment.completion_tokens
 
 
 @dataclass(slots=True)
@@ -69,28 +74,27 @@ def play_all(
 ) -> Iterator[Finished]:
     """Play every example and yield what was found, in the examples' order.
 
-    At most `window` examples are held at a time.
+    At most `window` examples are unfinished at a time, and at most BUFFER times as many
+    wait for an earlier one to finish. No example is begun while the engines owe
+    REQUESTS answers.
     """
-    waiting = iter(examples)
-    alive: deque[Finished] = deque()
     schedule = _Schedule(answers)
-    exhausted = False
-    while True:
-        while not exhausted and len(alive) < window:
+    begun: deque[Finished] = deque()
+    waiting = iter(examples)
+    more = True
+    while more or begun:
+        while more and schedule.has_room(len(begun), window):
             example = next(waiting, None)
-            if example is None:
-                exhausted = True
+            more = example is not None
+            if example is not None:
+                begun.append(Finished(example))
+                play = strategy.play(Comparison.of(example, seed))
+                schedule.start(_Running(play, begun[-1]))
+            if begun and begun[0].done:
                 break
-            alive.append(Finished(example))
-            play = strategy.play(Comparison.of(example, seed))
-            schedule.start(_Running(play, alive[-1]))
-            if alive[0].done:
-                break
-        while alive and alive[0].done:
-            yield alive.popleft()
-        if exhausted and not alive:
-            return
-        if answers.waiting and (exhausted or len(alive) >= window):
+        while begun and begun[0].done:
+            yield begun.popleft()
+        if answers.outstanding and not (more and schedule.has_room(len(begun), window)):
             schedule.collect()
 
 
@@ -100,8 +104,15 @@ class _Schedule:
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self._ready: deque[_Running] = deque()
+        self._unfinished = 0
+
+    def has_room(self, begun: int, window: int) -> bool:
+        """Whether another example may begin."""
+        room = self._unfinished < window and begun < BUFFER * window
+        return room and self._answers.outstanding < REQUESTS
 
     def start(self, running: _Running) -> None:
+        self._unfinished += 1
         self._ready.append(running)
         self._advance_ready()
 
@@ -166,6 +177,7 @@ class _Schedule:
             return
         running.finished.outcome = result
         running.finished.done = True
+        self._unfinished -= 1
         running.finished.judged.sort(key=_place)
 
 

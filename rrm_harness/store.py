@@ -9,16 +9,20 @@ loses at most that second.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rrm_harness.errors import StoreError
-from rrm_harness.records import Comparison, Judgment
+from rrm_harness.records import Comparison, Completion, Judgment
+
+_log = logging.getLogger(__name__)
 
 VERSION = 1
 COMMIT_SECONDS = 1.0
@@ -28,8 +32,7 @@ _UTF8 = ("utf-8", "surrogatepass")
 _SCHEMA = f"""
 CREATE TABLE judgments (
     key BLOB PRIMARY KEY, example TEXT, shown TEXT, sample INTEGER,
-    scores TEXT NOT NULL, text TEXT NOT NULL,
-    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
+    scores TEXT NOT NULL, text TEXT NOT NULL, completions TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE failures (
     key BLOB PRIMARY KEY, example TEXT, shown TEXT, sample INTEGER,
@@ -81,12 +84,21 @@ class RunStore:
         found = _read(self.path, self._database, key)
         if found is not None:
             return found
-        for path, neighbor in self._neighbors.items():
-            found = _read(path, neighbor, key)
+        for path in list(self._neighbors):
+            found = self._read_neighbor(path, key)
             if found is not None:
                 self.put(key, comparison, found)
                 return found
         return None
+
+    def _read_neighbor(self, path: Path, key: bytes) -> Judgment | None:
+        """Read another run's judgment; one that cannot be read is done without."""
+        try:
+            return _read(path, self._neighbors[path], key)
+        except StoreError as error:
+            _log.warning("%s; going on without it", error)
+            self._neighbors.pop(path).close()
+            return None
 
     def put(self, key: bytes, comparison: Comparison, judgment: Judgment) -> None:
         """Keep a judgment, or a failure where there is no judgment.
@@ -113,15 +125,16 @@ class RunStore:
             where = (key, name, shown, comparison.sample)
             text = _storable(judgment.text)
             if judgment.failure is None:
-                tokens = (judgment.prompt_tokens, judgment.completion_tokens)
-                judged.append((*where, json.dumps(judgment.scores), text, *tokens))
+                completions = _dumped(judgment.completions)
+                scores = json.dumps(judgment.scores)
+                judged.append((*where, scores, text, completions))
             else:
                 failed.append((*where, str(judgment.failure), text))
         try:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.executemany(
-                    "INSERT OR REPLACE INTO judgments VALUES (?,?,?,?,?,?,?,?)", judged
+                    "INSERT OR REPLACE INTO judgments VALUES (?,?,?,?,?,?,?)", judged
                 )
                 self._database.executemany(
                     "DELETE FROM failures WHERE key = ?", [row[:1] for row in judged]
@@ -211,16 +224,39 @@ def _prepare(database: sqlite3.Connection, path: Path, writable: bool) -> None:
 def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | None:
     try:
         row = database.execute(
-            "SELECT scores, text, prompt_tokens, completion_tokens FROM judgments"
-            " WHERE key = ?",
-            (key,),
+            "SELECT scores, text, completions FROM judgments WHERE key = ?", (key,)
         ).fetchone()
     except sqlite3.Error as error:
         raise _explained(path, error) from error
     if row is None:
         return None
     text = row[1].decode(*_UTF8) if isinstance(row[1], bytes) else row[1]
-    return Judgment(tuple(json.loads(row[0])), None, text, row[2], row[3])
+    return Judgment(tuple(json.loads(row[0])), None, text, _loaded(row[2]))
+
+
+def _dumped(completions: Sequence[Completion]) -> str:
+    """The completions as JSON, without what is at its default."""
+    return json.dumps(
+        [
+            {
+                each.name: value
+                for each in fields(completion)
+                if (value := getattr(completion, each.name)) != each.default
+            }
+            for completion in completions
+        ]
+    )
+
+
+def _loaded(dumped: str) -> tuple[Completion, ...]:
+    """The completions; a field that this version does not know is left out."""
+    known = {each.name for each in fields(Completion)}
+    found = []
+    for stored in json.loads(dumped):
+        values = {name: stored[name] for name in known & stored.keys()}
+        values["scores"] = tuple(values.get("scores", ()))
+        found.append(Completion(**values))
+    return tuple(found)
 
 
 def _storable(text: str) -> str | bytes:

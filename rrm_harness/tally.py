@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rrm_harness.conduct import Conduct
-from rrm_harness.metrics import Numbers, Row, Rule
+from rrm_harness.metrics import Numbers, Rule, Scored
 from rrm_harness.schedule import Finished
 
 
@@ -14,7 +14,7 @@ class Tally:
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._rows: list[Row] = []
+        self._rows: list[Scored] = []
         self._conduct = Conduct()
 
     @property
@@ -73,7 +73,7 @@ _NOTHING_SCORED: dict[str, Any] = {
 }
 
 
-def _line(finished: Finished, row: Row) -> dict[str, Any]:
+def _line(finished: Finished, row: Scored) -> dict[str, Any]:
     example, outcome = finished.example, finished.outcome
     return {
         "id": example.id,

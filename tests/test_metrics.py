@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rrm_harness import Example, Failure, Outcome, Row, Rule
+from rrm_harness import Example, Failure, Outcome, Rule, Scored
 from rrm_harness.metrics import Numbers
 from rrm_harness.testing import example
 
@@ -27,14 +27,14 @@ def credited(
     subset: str = "all",
     id: str = "x",  # noqa: A002
     cluster: str = "",
-) -> Row:
+) -> Scored:
     failed = credit is None
     low, high = (0.0, 1.0) if failed else (credit, credit)
     failure = Failure.UNPARSABLE if failed else None
-    return Row(id, subset, cluster or id, credit, low, high, failure)
+    return Scored(id, subset, cluster or id, credit, low, high, failure)
 
 
-def rows(**subsets: Sequence[float | None]) -> list[Row]:
+def rows(**subsets: Sequence[float | None]) -> list[Scored]:
     return [
         credited(credit, subset, f"{subset}-{number}")
         for subset, values in subsets.items()
@@ -195,7 +195,9 @@ def test_independent_items_that_are_right_or_wrong_have_wilsons_interval() -> No
         [credited(1.0, id="x", cluster="p"), credited(0.0, id="y", cluster="p")],
     ],
 )
-def test_partial_credit_and_shared_prompts_are_bootstrapped(counted: list[Row]) -> None:
+def test_partial_credit_and_shared_prompts_are_bootstrapped(
+    counted: list[Scored],
+) -> None:
     assert Rule().numbers(counted).interval.method.startswith("bootstrap")
 
 

@@ -12,8 +12,8 @@ from rrm_harness import (
     Example,
     Outcome,
     Register,
-    Row,
     Rule,
+    Scored,
     hookimpl,
     rows,
 )
@@ -69,7 +69,7 @@ class TwoGames(Rule):
             "inconsistent": float(len(decisions) > 1),
         }
 
-    def extra(self, rows: Sequence[Row]) -> dict[str, Any]:
+    def extra(self, rows: Sequence[Scored]) -> dict[str, Any]:
         played = [row.values for row in rows if row.values]
         if not played:
             return {}
@@ -89,7 +89,7 @@ def _points(example: Example, outcome: Outcome, failed: int) -> list[int]:
 
 
 def _point(example: Example, game: Outcome, failed: int) -> int:
-    if game.failure is not None:
+    if game.failure is not None or (failed != DRAWN and game.uncertain):
         return failed
     if len(game.winners) != 1:
         return DRAWN

@@ -13,8 +13,8 @@ from rrm_harness import (
     Example,
     Outcome,
     Register,
-    Row,
     Rule,
+    Scored,
     SpecError,
     hookimpl,
     rows,
@@ -28,7 +28,6 @@ FOLDERS = {
     "Manual": "Adversarial_Manual",
 }
 SECTIONS = {"Natural": ["Natural"], "Adversarial": [*FOLDERS][1:]}
-SHOWN = ((0, 1), (1, 0))
 TIED, FAILED = -1, -2
 
 
@@ -52,21 +51,22 @@ class BothShown(Rule):
     def credit_bounds(self, example: Example, outcome: Outcome) -> tuple[float, float]:
         if len(outcome.parts) != 2:
             return super().credit_bounds(example, outcome)
-        failed = [game.failure is not None for game in outcome.parts]
+        failed = [game.failure is not None or game.uncertain for game in outcome.parts]
         played = zip(self._credits(example, outcome), failed, strict=True)
         sure = sum(credit for credit, unsure in played if not unsure)
         return sure / 2, (sure + sum(failed)) / 2
 
     def _winners(self, outcome: Outcome) -> list[int]:
         """Decide the game of each order."""
-        played = zip(outcome.parts, SHOWN, strict=True)
-        return [self._winner(game, shown) for game, shown in played]
+        return [self._winner(game) for game in outcome.parts]
 
-    def _winner(self, game: Outcome, shown: tuple[int, int]) -> int:
+    def _winner(self, game: Outcome) -> int:
         if game.failure is not None:
-            return shown[0] if self.unread == "first" else FAILED
+            first = self.unread == "first" and game.order
+            return game.order[0] if first else FAILED
         if len(game.winners) > 1:
-            return shown[1] if self.equal == "second" else TIED
+            second = self.equal == "second" and game.order
+            return game.order[1] if second else TIED
         return game.winners[0]
 
     def _credits(self, example: Example, outcome: Outcome) -> list[float]:
@@ -87,18 +87,18 @@ class BothShown(Rule):
             "equal": len(set(self._winners(outcome))) == 1,
         }
 
-    def extra(self, rows: Sequence[Row]) -> dict[str, Any]:
+    def extra(self, rows: Sequence[Scored]) -> dict[str, Any]:
         ordered = sorted((row for row in rows if row.values), key=_subset)
         return {
             subset: _counts(list(group)) for subset, group in groupby(ordered, _subset)
         }
 
 
-def _subset(row: Row) -> str:
+def _subset(row: Scored) -> str:
     return row.subset
 
 
-def _counts(rows: Sequence[Row]) -> dict[str, int]:
+def _counts(rows: Sequence[Scored]) -> dict[str, int]:
     totals = {
         name: int(sum(row.values[name] for row in rows)) for name in rows[0].values
     }

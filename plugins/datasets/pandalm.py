@@ -16,9 +16,9 @@ from rrm_harness import (
     Outcome,
     Register,
     Rule,
+    Scored,
     SpecError,
     hookimpl,
-    metrics,
 )
 from rrm_harness.rows import (
     Row,
@@ -142,7 +142,7 @@ class PandaLMRule(Rule):
                 values["predicted"] = float(label)
         return values
 
-    def extra(self, rows: Sequence[metrics.Row]) -> dict[str, Any]:
+    def extra(self, rows: Sequence[Scored]) -> dict[str, Any]:
         people = {
             f"{one} and {other}": cohen_kappa(
                 [row.values[one] for row in rows], [row.values[other] for row in rows]
@@ -157,7 +157,7 @@ class PandaLMRule(Rule):
         }
 
 
-def macro_means(rows: Sequence[metrics.Row], labels: Sequence[int]) -> dict[str, float]:
+def macro_means(rows: Sequence[Scored], labels: Sequence[int]) -> dict[str, float]:
     """Precision, recall and F1 of each label, averaged; nothing divided by 0 is 0."""
     measures = []
     for label in labels:

@@ -18,9 +18,9 @@ from rrm_harness import (
     Outcome,
     Register,
     Rule,
+    Scored,
     SpecError,
     hookimpl,
-    metrics,
     stats,
 )
 from rrm_harness.rows import (
@@ -400,8 +400,8 @@ class BestOfKRule(Rule):
             values.update((f"score_{i}", score) for i, score in outcome.scores.items())
         return values
 
-    def extra(self, rows: Sequence[metrics.Row]) -> dict[str, Any]:
-        groups: dict[str, list[metrics.Row]] = defaultdict(list)
+    def extra(self, rows: Sequence[Scored]) -> dict[str, Any]:
+        groups: dict[str, list[Scored]] = defaultdict(list)
         for row in rows:
             groups[row.subset].append(row)
         return {
@@ -412,7 +412,7 @@ class BestOfKRule(Rule):
         }
 
 
-def _arrays(row: metrics.Row) -> tuple[Any, Any]:
+def _arrays(row: Scored) -> tuple[Any, Any]:
     """A row's scores, None if some are missing, and truths."""
     import numpy
 
@@ -423,7 +423,7 @@ def _arrays(row: metrics.Row) -> tuple[Any, Any]:
     return numpy.array([row.values[f"score_{i}"] for i in range(count)]), truths
 
 
-def roc_auc(rows: Sequence[metrics.Row]) -> float | None:
+def roc_auc(rows: Sequence[Scored]) -> float | None:
     """The area under the curve of scores brought to 0–1 in each question.
 
     A question whose scores are all equal is at 0.5; one without scores is left out.
@@ -446,7 +446,7 @@ def roc_auc(rows: Sequence[metrics.Row]) -> float | None:
     return float((ranks.sum() - len(ranks) * (len(ranks) + 1) / 2) / pairs)
 
 
-def curve_measures(rows: Sequence[metrics.Row]) -> dict[str, Any]:
+def curve_measures(rows: Sequence[Scored]) -> dict[str, Any]:
     """The mean over questions and orders of the leader's truth after 1 … K responses.
 
     `max_score` is the mean over orders of the curve's maximum, `end_score` its end and
@@ -469,7 +469,7 @@ def curve_measures(rows: Sequence[metrics.Row]) -> dict[str, Any]:
     }
 
 
-def best_of_k_curves(row: metrics.Row) -> Any:
+def best_of_k_curves(row: Scored) -> Any:
     """The truth of the leader after 1 … K responses, the judge's and the oracle's.
 
     Shape (2, ORDERS, K). The first of equal scores leads. A question without scores is

@@ -1,7 +1,7 @@
 """RewardBench: preference pairs in 23 subsets and four sections."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,14 +10,20 @@ from rrm_harness import (
     DataError,
     Dataset,
     Example,
-    Outcome,
     Register,
     Rule,
-    chance,
+    Scored,
     hookimpl,
-    metrics,
 )
-from rrm_harness.rows import Row, Source, convert, identifier, messages, text
+from rrm_harness.rows import (
+    Row,
+    Source,
+    convert,
+    identifier,
+    messages,
+    text,
+    told_apart,
+)
 from rrm_harness.specs import nearest
 
 SECTIONS: Mapping[str, Mapping[str, int]] = {
@@ -69,16 +75,17 @@ class RewardBench(Dataset):
     A section is the mean of its subsets weighted by the official example counts; there
     math-prm counts 984 and not its 447 rows, so that math weighs as much as code. The
     headline is the plain mean of the four sections; the mean over examples, which some
-    papers give in its place, is reported beside it. As published, equal scores are
-    wrong, for a score must be strictly higher, while a tied verdict (0.5 each) and a
-    failure are worth a half. `path` is a copy of the published rows.
+    papers give in its place, is reported beside it. A tie is wrong, for a score must be
+    strictly higher; a failure is worth a half. The published runs of judges that give
+    verdicts count a tied verdict as a half too: `tie=half`. `path` is a copy of the
+    published rows.
 
     Source: allenai/reward-bench on the hub; rewardbench/constants.py and
     scripts/run_generative.py of the GitHub repository of that name.
     """
 
     path: Path | None = None
-    tie: Literal["published", "share", "half", "wrong"] = "published"
+    tie: Literal["share", "half", "wrong"] = "wrong"
     failure: Literal["wrong", "half", "share", "exclude"] = "half"
 
     name = "rewardbench"
@@ -92,12 +99,11 @@ class RewardBench(Dataset):
     def rule(self) -> Rule:
         sections = {section: tuple(subsets) for section, subsets in SECTIONS.items()}
         return RewardBenchRule(
-            tie="wrong" if self.tie == "published" else self.tie,
+            tie=self.tie,
             failure=self.failure,
             sections=sections,
             weights=WEIGHTS,
             average="sections",
-            tied_verdict=0.5 if self.tie == "published" else None,
         )
 
     @property
@@ -108,18 +114,10 @@ class RewardBench(Dataset):
         return convert(self._source.rows(), told_apart(to_examples))
 
 
-@dataclass(frozen=True)
 class RewardBenchRule(Rule):
     """The weighted sections, and the other average that goes by the same name."""
 
-    tied_verdict: float | None = None
-
-    def credit(self, example: Example, outcome: Outcome) -> float | None:
-        if self.tied_verdict is not None and set(outcome.scores.values()) == {0.5}:
-            return self.tied_verdict
-        return super().credit(example, outcome)
-
-    def extra(self, rows: Sequence[metrics.Row]) -> dict[str, Any]:
+    def extra(self, rows: Sequence[Scored]) -> dict[str, Any]:
         total = sum(row.credit or 0.0 for row in rows)
         return {"mean_over_examples": total / len(rows)}
 
@@ -145,30 +143,6 @@ def to_examples(row: Row) -> list[Example]:
             subset=subset,
         )
     ]
-
-
-def told_apart(
-    to_examples: Callable[[Row], list[Example]],
-) -> Callable[[Row], list[Example]]:
-    """Mark a number that a subset has used before with a hash of the texts.
-
-    The card does not promise that numbers are unique; rows that are alike still clash.
-    """
-    seen: dict[str, set[str]] = {}
-
-    def to_distinct(row: Row) -> list[Example]:
-        (example,) = to_examples(row)
-        texts = [turn.content for turn in example.prompt] + [*example.responses]
-        mark, marks = (
-            chance.digest(*texts).hex()[:8],
-            seen.setdefault(example.id, set()),
-        )
-        if marks and mark not in marks:
-            example = replace(example, id=f"{example.id}#{mark}")
-        marks.add(mark)
-        return [example]
-
-    return to_distinct
 
 
 @hookimpl

@@ -16,14 +16,21 @@ from rrm_harness import (
     Outcome,
     Register,
     Rule,
+    Scored,
     hookimpl,
-    metrics,
     stats,
 )
-from rrm_harness.rows import Row, Source, convert, identifier, messages, text, texts
+from rrm_harness.rows import (
+    Row,
+    Source,
+    convert,
+    identifier,
+    messages,
+    text,
+    texts,
+    told_apart,
+)
 from rrm_harness.specs import nearest
-
-from .rewardbench import told_apart
 
 TIES = "Ties"
 SUBSETS = ("Factuality", "Precise IF", "Math", "Safety", "Focus", TIES)
@@ -138,7 +145,7 @@ class RewardBench2Rule(Rule):
         tied = float(bool(example.metadata["tied"]))
         return {"tied": tied, **_gaps(example, outcome)}
 
-    def subset_value(self, subset: str, rows: Sequence[metrics.Row]) -> float:
+    def subset_value(self, subset: str, rows: Sequence[Scored]) -> float:
         if subset != TIES:
             return super().subset_value(subset, rows)
         return float(_score(_terms(rows).sum(axis=0)))
@@ -146,12 +153,12 @@ class RewardBench2Rule(Rule):
     def is_mean(self, subset: str) -> bool:
         return subset != TIES
 
-    def subset_bound(self, subset: str, rows: Sequence[metrics.Row], end: End) -> float:
+    def subset_bound(self, subset: str, rows: Sequence[Scored], end: End) -> float:
         if subset != TIES:
             return super().subset_bound(subset, rows, end)
         return float(_score(_terms(rows, end).sum(axis=0)))
 
-    def subset_draws(self, subset: str, rows: Sequence[metrics.Row]) -> Any:
+    def subset_draws(self, subset: str, rows: Sequence[Scored]) -> Any:
         if subset != TIES:
             return super().subset_draws(subset, rows)
         terms = _terms(rows)
@@ -172,11 +179,11 @@ def _gaps(example: Example, outcome: Outcome) -> dict[str, float]:
     return gaps
 
 
-def _terms(rows: Sequence[metrics.Row], end: End | None = None) -> Any:
+def _terms(rows: Sequence[Scored], end: End | None = None) -> Any:
     """A line for each prompt, as `_line` writes it."""
     import numpy
 
-    prompts: dict[str, dict[float, metrics.Row]] = defaultdict(dict)
+    prompts: dict[str, dict[float, Scored]] = defaultdict(dict)
     for row in rows:
         prompts[row.cluster][row.values["tied"]] = row
     lines = [_line(forms.get(1.0), forms.get(0.0), end) for forms in prompts.values()]
@@ -184,7 +191,7 @@ def _terms(rows: Sequence[metrics.Row], end: End | None = None) -> Any:
 
 
 def _line(
-    tied: metrics.Row | None, ref: metrics.Row | None, end: End | None
+    tied: Scored | None, ref: Scored | None, end: End | None
 ) -> tuple[float, ...]:
     """Whether there is a tied form and it is right, the same of ref, and of both."""
     right = [
@@ -196,7 +203,7 @@ def _line(
     return 1, right[0], 1, right[1], 1, _preference(tied, ref, end)
 
 
-def _preference(tied: metrics.Row, ref: metrics.Row, end: End | None) -> float:
+def _preference(tied: Scored, ref: Scored, end: End | None) -> float:
     """The worth of a spread that is smaller than the margins; -0.01 to 0.41."""
     if end and (tied.low < tied.high or ref.low < ref.high):
         return {"low": -0.01, "high": 0.41}[end]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rrm_harness import (
     BadRow,
@@ -13,8 +13,8 @@ from rrm_harness import (
     Example,
     Outcome,
     Register,
-    Row,
     Rule,
+    Scored,
     hookimpl,
     rows,
 )
@@ -39,7 +39,7 @@ class StyleMatrix(Rule):
     def values(self, example: Example, outcome: Outcome) -> Mapping[str, float]:
         return example.metadata["styles"]  # type: ignore[no-any-return]
 
-    def extra(self, rows: Sequence[Row]) -> dict[str, Any]:
+    def extra(self, rows: Sequence[Scored]) -> dict[str, Any]:
         matrices = {
             domain: _matrix([row for row in rows if row.subset == domain])
             for domain in sorted({row.subset for row in rows})
@@ -54,7 +54,7 @@ class StyleMatrix(Rule):
         }
 
 
-def _matrix(rows: Sequence[Row]) -> Matrix:
+def _matrix(rows: Sequence[Scored]) -> Matrix:
     matrix: Matrix = [[None] * len(STYLES) for _ in STYLES]
     for i, j in CELLS:
         matrix[i][j] = _mean(
@@ -98,15 +98,20 @@ class RMBench(Dataset):
     """
 
     path: Path | None = None
+    tie: Literal["share", "half", "wrong"] = "wrong"
+    failure: Literal["wrong", "half", "share", "exclude"] = "wrong"
 
     name = "rm-bench"
-    rule = StyleMatrix(
-        tie="wrong",
-        failure="wrong",
-        average="subsets",
-        expected=("chat", "code", "math", "safety"),
-    )
     protocol = "single,order=seeded"
+
+    @property
+    def rule(self) -> Rule:
+        return StyleMatrix(
+            tie=self.tie,
+            failure=self.failure,
+            average="subsets",
+            expected=("chat", "code", "math", "safety"),
+        )
 
     @property
     def revision(self) -> str:

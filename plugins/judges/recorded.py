@@ -20,7 +20,7 @@ from rrm_harness import (
 )
 from rrm_harness.parse import PARSERS, parser
 
-_Key = tuple[str, tuple[int, ...], int]
+_Key = tuple[str, str, tuple[int, ...], int]  # role, example, order, sample
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Recorded(Judge):
 
     A line holds `example` (its id), `order` (response numbers as shown), optionally
     `sample` (0 unless given), and one of `text` (read by `parser`), `scores` (one per
-    response shown, or null) and `failure` (a kind of failure). What is not in the file
+    response shown, or null) and `failure` (a kind of failure). With `role` "meta" it is
+    a meta judge's one score of that sample's critique. What is not in the file
     is a failure of kind not-recorded. With `any_order`, an entry also answers for
     the same responses in another order, its scores permuted to match.
     """
@@ -53,8 +54,8 @@ class Recorded(Judge):
         object.__setattr__(self, "_digest", hashlib.sha256(content).hexdigest())
         object.__setattr__(self, "_entries", dict(self._read(content)))
         by_set: dict[_Key, dict[str, Any]] = {}  # the first entry of a set counts
-        for (example, order, sample), entry in self._entries.items():
-            by_set.setdefault((example, tuple(sorted(order)), sample), entry)
+        for (role, example, order, sample), entry in self._entries.items():
+            by_set.setdefault((role, example, tuple(sorted(order)), sample), entry)
         object.__setattr__(self, "_by_set", by_set)
 
     @property
@@ -75,7 +76,8 @@ class Recorded(Judge):
                     f"{where}: has a text; say how to read it with parser=NAME"
                     f" ({', '.join(PARSERS)})"
                 )
-            key = (str(entry["example"]), tuple(entry["order"]), entry["sample"])
+            name, order = str(entry["example"]), tuple(entry["order"])
+            key = (entry["role"], name, order, entry["sample"])
             if key in seen:
                 raise DataError(
                     f"{where}: the same example, order and sample as line {seen[key]};"
@@ -87,8 +89,8 @@ class Recorded(Judge):
     def parse(
         self, comparison: Comparison, completions: Sequence[Completion]
     ) -> Judgment:
-        example, order = comparison.example.id, comparison.order
-        entry = self._entries.get((example, order, comparison.sample))
+        asked = (comparison.role, comparison.example.id)
+        entry = self._entries.get((*asked, comparison.order, comparison.sample))
         if entry is not None:
             return self._judgment(entry)
         if self.any_order:
@@ -98,6 +100,7 @@ class Recorded(Judge):
     def _from_another_order(self, comparison: Comparison) -> Judgment:
         entry = self._by_set.get(
             (
+                comparison.role,
                 comparison.example.id,
                 tuple(sorted(comparison.order)),
                 comparison.sample,
@@ -107,6 +110,8 @@ class Recorded(Judge):
             return Judgment.failed(Failure.NOT_RECORDED)
         recorded = self._judgment(entry)
         if recorded.failure is not None:
+            return recorded
+        if comparison.role == "meta":
             return recorded
         by_index = dict(zip(entry["order"], recorded.scores, strict=True))
         scores = tuple(by_index[index] for index in comparison.order)
@@ -119,7 +124,7 @@ class Recorded(Judge):
         if "scores" in entry:
             scores = entry["scores"]
         else:
-            scores = parser(self.parser)(text, len(entry["order"]))
+            scores = parser(self.parser)(text, _scored(entry))
         if scores is None:
             return Judgment.failed(Failure.UNPARSABLE, text)
         return Judgment(tuple(map(float, scores)), None, text)
@@ -138,9 +143,15 @@ def _entry(where: str, line: bytes) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise DataError(f"{where}: not an object; write one JSON object a line")
     entry.setdefault("sample", 0)
+    entry.setdefault("role", "judge")
     for problem in _problems(entry):
         raise DataError(f"{where}: {problem}")
     return entry
+
+
+def _scored(entry: dict[str, Any]) -> int:
+    """How many scores an entry holds: one per response shown, or one of a critique."""
+    return 1 if entry["role"] == "meta" else len(entry["order"])
 
 
 def _problems(entry: dict[str, Any]) -> Iterator[str]:
@@ -151,6 +162,8 @@ def _problems(entry: dict[str, Any]) -> Iterator[str]:
         yield "field 'order' must list response numbers, as [0, 1]"
     elif not order or len(set(order)) != len(order):
         yield "field 'order' must name each response shown once"
+    if entry["role"] not in ("judge", "meta"):
+        yield "field 'role' must be judge or meta"
     if type(entry["sample"]) is not int:
         yield "field 'sample' must be a whole number"
     if not {"text", "scores", "failure"} & entry.keys():
@@ -161,7 +174,7 @@ def _problems(entry: dict[str, Any]) -> Iterator[str]:
     if scores is not None and not (
         isinstance(scores, list)
         and isinstance(order, list)
-        and len(scores) == len(order)
+        and len(scores) == _scored(entry)
         and all(type(score) in (int, float) for score in scores)
     ):
         yield "field 'scores' must hold one number for each response in 'order'"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from rrm_harness import Comparison, Outcome, Play, Register, Strategy, hookimpl
-from rrm_harness.outcomes import first_failure, sum_notes, sum_scores
+from rrm_harness.outcomes import any_uncertain, first_failure, sum_notes, sum_scores
 
 from .single import Single
 
@@ -24,7 +24,13 @@ class BestOfN(Strategy):
         ]
         failure = first_failure(parts)
         scores = {} if failure else sum_scores(parts)
-        return Outcome(scores, failure, notes=sum_notes(parts))
+        return Outcome(
+            scores,
+            failure,
+            uncertain=any_uncertain(parts),
+            order=comparison.order,
+            notes=sum_notes(parts),
+        )
 
     def cost(self, responses: int) -> int:
         return responses * self.inner.cost(1)

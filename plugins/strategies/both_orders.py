@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from rrm_harness import Comparison, Outcome, Play, Register, Strategy, hookimpl
-from rrm_harness.outcomes import first_failure, sum_notes, sum_scores
+from rrm_harness.outcomes import any_uncertain, first_failure, sum_notes, sum_scores
 
 from .single import Single
 
@@ -26,7 +26,13 @@ class BothOrders(Strategy):
         ]
         failure = first_failure(games)
         scores = {} if failure else sum_scores(games, weight=0.5)
-        return Outcome(scores, failure, tuple(games), sum_notes(games))
+        return Outcome(
+            scores,
+            failure,
+            uncertain=any_uncertain(games),
+            parts=tuple(games),
+            notes=sum_notes(games),
+        )
 
     def cost(self, responses: int) -> int:
         return 2 * self.inner.cost(responses)

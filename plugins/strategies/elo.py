@@ -15,7 +15,7 @@ from rrm_harness import (
     chance,
     hookimpl,
 )
-from rrm_harness.outcomes import UNCERTAIN, add_notes, first_failure, sum_notes
+from rrm_harness.outcomes import any_uncertain, first_failure, sum_notes
 
 from .single import Single
 from .voting import Voting
@@ -51,14 +51,16 @@ class Elo(Strategy):
     def __post_init__(self) -> None:
         if self.k < 1:
             raise SpecError(f"elo,k={self.k}: k must be at least 1")
-        if self.k > 1:
-            object.__setattr__(self, "inner", Voting(self.k, inner=self.inner))
+
+    @property
+    def _match(self) -> Strategy:
+        return Voting(self.k, inner=self.inner) if self.k > 1 else self.inner
 
     def play(self, comparison: Comparison) -> Play:
         pairs = list(combinations(comparison.order, 2))
         if not pairs:
             return Outcome(dict.fromkeys(comparison.order, INITIAL))
-        games = yield [self.inner.play(comparison.only(*pair)) for pair in pairs]
+        games = yield [self._match.play(comparison.only(*pair)) for pair in pairs]
         played = [
             (pair, game.winners)
             for pair, game in zip(pairs, games, strict=True)
@@ -66,15 +68,15 @@ class Elo(Strategy):
         ]
         notes = sum_notes(games)
         if len(played) < len(games):
-            left_out = {"matches_left_out": len(games) - len(played), UNCERTAIN: 1}
-            notes = add_notes(notes, left_out)
+            notes["matches_left_out"] = len(games) - len(played)
         if not played:
             return Outcome(failure=first_failure(games), notes=notes)
         key = (comparison.seed, comparison.example.id, "matches", comparison.sample)
         shuffled = [played[i] for i in chance.permutation(len(played), *key)]
         ratings = self._rate(shuffled, pairs)
         scores = {index: ratings.get(index, INITIAL) for index in comparison.order}
-        return Outcome(scores, notes=notes)
+        uncertain = any_uncertain(games) or len(played) < len(games)
+        return Outcome(scores, uncertain=uncertain, notes=notes)
 
     def _rate(self, matches: Sequence[_Match], pairs: Sequence[_Pair]) -> _Ratings:
         import evalica
@@ -95,7 +97,7 @@ class Elo(Strategy):
         return {int(i): float(f"{score:.9g}") for i, score in fit.scores.items()}
 
     def cost(self, responses: int) -> int:
-        return responses * (responses - 1) // 2 * self.inner.cost(2)
+        return responses * (responses - 1) // 2 * self._match.cost(2)
 
 
 def _columns(matches: Sequence[_Match]) -> tuple[list[int], list[int], list[Any]]:

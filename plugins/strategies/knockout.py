@@ -18,7 +18,7 @@ from rrm_harness import (
     chance,
     hookimpl,
 )
-from rrm_harness.outcomes import UNCERTAIN, add_notes, sum_notes
+from rrm_harness.outcomes import add_notes, any_uncertain, sum_notes
 
 from .single import Single
 from .voting import Voting
@@ -39,6 +39,7 @@ class _Advance:
     winners: tuple[int, ...]
     scores: dict[int, float]
     notes: dict[str, int]
+    uncertain: bool = False
     failure: Failure | None = None
 
 
@@ -65,10 +66,12 @@ class Knockout(Strategy):
     def __post_init__(self) -> None:
         if self.k < 1:
             raise SpecError(f"knockout,k={self.k}: k must be at least 1")
-        if self.k > 1:
-            object.__setattr__(self, "inner", Voting(self.k, inner=self.inner))
         if self.bracket != "seeded":
             object.__setattr__(self, "_pairs", _read_bracket(Path(self.bracket)))
+
+    @property
+    def _match(self) -> Strategy:
+        return Voting(self.k, inner=self.inner) if self.k > 1 else self.inner
 
     def play(self, comparison: Comparison) -> Play:
         leaves = self._leaves(comparison)
@@ -77,7 +80,7 @@ class Knockout(Strategy):
         notes = {**final.notes, **({"byes": byes} if byes else {})}
         if final.failure is not None:
             return Outcome(failure=final.failure, notes=notes)
-        return Outcome(final.scores, notes=notes)
+        return Outcome(final.scores, uncertain=final.uncertain, notes=notes)
 
     def _leaves(self, comparison: Comparison) -> list[int]:
         order = comparison.order
@@ -101,22 +104,22 @@ class Knockout(Strategy):
             self._settle(comparison, place.right),
         ]
         a, b = left.winners[0], right.winners[0]
-        match = yield from self.inner.play(comparison.only(a, b))
+        match = yield from self._match.play(comparison.only(a, b))
         notes = sum_notes([match], [left, right])
         winners = match.winners
         if len(winners) != 1 and not final:
             winners = (_toss(comparison, a, b),)
             why = "failed" if match.failure else "tied"
             notes = add_notes(notes, {f"coins_for_{why}_matches": 1})
-            if match.failure:
-                notes = add_notes(notes, {UNCERTAIN: 1})
         scores = {**left.scores, **right.scores}
         scores.update(dict.fromkeys((a, b), place.round - 1.0))  # a bye is survived too
         scores.update(dict.fromkeys(winners, float(place.round)))
-        return _Advance(winners, scores, notes, match.failure if final else None)
+        unsure = any_uncertain((left, right, match)) or match.failure is not None
+        failure = match.failure if final else None
+        return _Advance(winners, scores, notes, unsure, failure)
 
     def cost(self, responses: int) -> int:
-        return (responses - 1) * self.inner.cost(2)
+        return (responses - 1) * self._match.cost(2)
 
 
 def _tree(leaves: Sequence[int]) -> tuple[Any, int]:

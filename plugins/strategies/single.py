@@ -24,8 +24,9 @@ class Single(Strategy):
             shown = comparison.shuffled()
         (judgment,) = yield [shown]
         if judgment.failure is not None:
-            return Outcome(failure=judgment.failure)
-        return Outcome(dict(zip(shown.order, judgment.scores, strict=True)))
+            return Outcome(failure=judgment.failure, order=shown.order)
+        scores = dict(zip(shown.order, judgment.scores, strict=True))
+        return Outcome(scores, order=shown.order)
 
     def cost(self, responses: int) -> int:
         return 1

@@ -13,7 +13,6 @@ from rrm_harness import (
     Strategy,
     hookimpl,
 )
-from rrm_harness.outcomes import UNCERTAIN
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,13 @@ class SumVoting(Strategy):
             samples, failed = yield from self._filter(samples)
             failures += failed
         notes = {"samples": len(samples)}
-        if failures:
-            notes[UNCERTAIN] = 1
         if not samples:
             return Outcome(failure=failures[0].failure, notes=notes)
         scores = dict.fromkeys(comparison.order, 0.0)
         for shown, judgment in samples:
             for index, score in zip(shown.order, judgment.scores, strict=True):
                 scores[index] += score
-        return Outcome(scores, notes=notes)
+        return Outcome(scores, uncertain=bool(failures), notes=notes)
 
     def _filter(self, samples: list[tuple[Comparison, Judgment]]) -> Play:
         """Keep the samples whose text the meta judge scores highest."""

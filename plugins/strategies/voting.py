@@ -14,7 +14,7 @@ from rrm_harness import (
     Strategy,
     hookimpl,
 )
-from rrm_harness.outcomes import UNCERTAIN, add_notes, first_failure, sum_notes
+from rrm_harness.outcomes import any_uncertain, first_failure, sum_notes
 
 from .single import Single
 
@@ -50,17 +50,25 @@ class Voting(Strategy):
         tally = _tally(votes)
         if not tally:
             return Outcome(failure=first_failure(votes), notes=notes)
-        best, second, *_ = [*sorted(tally.values(), reverse=True), 0]
-        failed = sum(vote.failure is not None for vote in votes)
-        unasked = self.k - len(votes)  # failed votes, cast for a rival, would ask it
-        if failed and failed + unasked >= best - second:
-            notes = add_notes(notes, {UNCERTAIN: 1})
+        best = max(tally.values())
         leaders = [index for index, count in tally.items() if count == best]
         scores = {
             index: 1 / len(leaders) if index in leaders else 0.0
             for index in comparison.order
         }
-        return Outcome(scores, notes=notes)
+        return Outcome(
+            scores,
+            uncertain=any_uncertain(votes) or self._could_turn(votes),
+            order=_common_order(votes),
+            notes=notes,
+        )
+
+    def _could_turn(self, votes: Sequence[Outcome]) -> bool:
+        """Whether failed votes, had they been cast, could have changed the majority."""
+        failed = sum(vote.failure is not None for vote in votes)
+        first, second, *_ = [*sorted(_tally(votes).values(), reverse=True), 0, 0]
+        unasked = self.k - len(votes)  # votes for a rival would have had it asked
+        return failed > 0 and failed + unasked >= first - second
 
     def _needed(self, votes: Sequence[Outcome], responses: int) -> int:
         """The fewest further votes after which the majority could be settled."""
@@ -88,6 +96,12 @@ def _tally(votes: Sequence[Outcome]) -> dict[int, Fraction | int]:
         for index in won:
             tally[index] = tally.get(index, 0) + part
     return tally
+
+
+def _common_order(votes: Sequence[Outcome]) -> tuple[int, ...]:
+    """The order shown, if it was the same in all votes."""
+    orders = {vote.order for vote in votes}
+    return orders.pop() if len(orders) == 1 else ()
 
 
 @hookimpl

@@ -18,7 +18,7 @@ from rrm_harness import (
     Failure,
     Message,
     Outcome,
-    Row,
+    Scored,
     SpecError,
     host,
     stats,
@@ -380,7 +380,7 @@ def scored(*scores: float) -> Outcome:
 
 
 def slow_curves(
-    row: Row, truths: Sequence[bool]
+    row: Scored, truths: Sequence[bool]
 ) -> list[tuple[list[bool], list[bool]]]:
     """For each order, who leads after each response and whether any was right."""
     import numpy

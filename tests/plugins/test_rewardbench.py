@@ -131,12 +131,6 @@ def test_equal_scores_are_wrong(tmp_path: Path) -> None:
     assert numbers(rewardbench(tmp_path, [row()]), [equal]).accuracy == 0.0
 
 
-def test_a_tied_verdict_is_worth_a_half(tmp_path: Path) -> None:
-    tied = Outcome({0: 0.5, 1: 0.5})
-
-    assert numbers(rewardbench(tmp_path, [row()]), [tied]).accuracy == 0.5
-
-
 def test_the_option_gives_a_tie_a_half(tmp_path: Path) -> None:
     dataset = rewardbench(tmp_path, [row()], tie="half")
 

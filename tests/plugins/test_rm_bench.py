@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from rrm_harness import BadRow, Dataset, Example, Failure, Message, Outcome, Row, host
+from rrm_harness import (
+    BadRow,
+    Dataset,
+    Example,
+    Failure,
+    Message,
+    Outcome,
+    Scored,
+    host,
+)
 
 CHOSEN, REJECTED = Outcome({0: 1.0, 1: 0.0}), Outcome({0: 0.0, 1: 1.0})
 
@@ -35,7 +44,7 @@ def load(folder: Path, *rows: dict[str, object]) -> list[Example]:
     return [item for item in items if isinstance(item, Example)]
 
 
-def scored(example: Example, outcome: Outcome) -> Row:
+def scored(example: Example, outcome: Outcome) -> Scored:
     return rm_bench().rule.row(example, outcome)
 
 
