@@ -116,25 +116,30 @@ def report(directories: tuple[Path, ...], markdown: Path | None) -> None:
 @commands.command(name="list")
 @click.argument("kind", type=click.Choice(LISTED))
 def list_(kind: str) -> None:
-    """List what is installed, with the distribution that brings it."""
+    """List what is installed, its options, and the distribution that brings it."""
     from rrm_harness import host, parse, prompts
+    from rrm_harness.specs import options
     from rrm_harness.tasks_folder import tasks
 
     if kind == "templates":
-        rows = [(name, prompts.digest(name), "") for name in prompts.names()]
+        rows = [(name, prompts.digest(name), "", []) for name in prompts.names()]
     elif kind == "tasks":
-        rows = [(name, "", origin) for name, origin in tasks().items()]
+        rows = [(name, "", origin, []) for name, origin in tasks().items()]
     elif kind == "parsers":
-        rows = [(name, _summary(each), "") for name, each in parse.PARSERS.items()]
+        rows = [(name, _summary(each), "", []) for name, each in parse.PARSERS.items()]
     else:
-        entries = host.default().registry(kind).values()
-        rows = [(each.name, _summary(each.thing), each.origin) for each in entries]
+        rows = [
+            (each.name, _summary(each.thing), each.origin, options(each.thing))
+            for each in host.default().registry(kind).values()
+        ]
     if not rows:
         click.echo(f"no {kind} are installed")
     width = max((len(name) for name, *_ in rows), default=0)
-    for name, summary, origin in rows:
+    for name, summary, origin, known in rows:
         ours = origin.startswith("rrm-harness:") or not origin
         click.echo(f"{name:<{width}}  {summary}" + ("" if ours else f"  [{origin}]"))
+        if known:
+            click.echo(f"{'':<{width}}  {', '.join(known)}")
 
 
 @commands.command()
@@ -187,11 +192,8 @@ def _told_how_to_resume(output: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(
-            f"\nstopped; every judgment so far is in {output}. The same command"
-            " continues.",
-            err=True,
-        )
+        kept = f"every judgment so far is in {output}" if output.exists() else "early"
+        click.echo(f"\nstopped; {kept}. The same command continues.", err=True)
         raise
 
 

@@ -70,7 +70,8 @@ class Conduct:
     def _count_failure(self, example: Example, judgment: Judgment) -> None:
         kind = str(judgment.failure)
         self.failures[kind] += 1
-        self.first_failure.setdefault(kind, f"{example.id}: {judgment.text[-200:]}")
+        text = " ".join(judgment.text.split())[-200:]
+        self.first_failure.setdefault(kind, f"{example.id}: {text}")
 
     def _count_length(self, comparison: Comparison, won: float) -> None:
         """Count whether the longer response won; a tie counts half."""

@@ -92,7 +92,7 @@ def evaluate(
         )
         results = {
             "format": FORMAT,
-            "dataset": data.name,
+            "dataset": dataset if isinstance(dataset, str) else data.name,
             "judge": _text(judge),
             "strategy": _text(strategy or data.protocol),
             **tally.results(),

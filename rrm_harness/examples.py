@@ -31,13 +31,15 @@ class Examples:
         """
         sizes: Counter[int] = Counter()
         skipped = 0
-        for item in islice(_items(dataset), limit):
+        for item in _items(dataset):
             if isinstance(item, Example):
                 sizes[len(item.responses)] += 1
             elif skip_bad_rows:
                 skipped += 1
             else:
                 raise DataError(f"{item} (or go on without such rows: --skip-bad-rows)")
+            if limit is not None and sizes.total() >= limit:
+                break
         if not sizes:
             raise DataError(
                 f"{dataset.name} has no usable example ({skipped} bad rows); check the"
@@ -53,9 +55,8 @@ class Examples:
         return sum(count * strategy.cost(size) for size, count in self.sizes.items())
 
     def __iter__(self) -> Iterator[Example]:
-        for item in islice(_items(self.dataset), self.limit):
-            if isinstance(item, Example):
-                yield item
+        good = (item for item in _items(self.dataset) if isinstance(item, Example))
+        return islice(good, self.limit)
 
 
 def _items(dataset: Dataset) -> Iterator[Example | BadRow]:

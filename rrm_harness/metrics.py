@@ -219,7 +219,14 @@ class Rule:
                 section: _part(
                     sum(counts.get(subset, 0) for subset in self.sections[section]),
                     value,
-                    stats.percentile_interval(section_draws[section], BOOTSTRAP),
+                    _bootstrapped(
+                        section_draws[section],
+                        [
+                            row
+                            for s in self.sections[section]
+                            for row in counted.get(s, [])
+                        ],
+                    ),
                 )
                 for section, value in self.section_values(accuracies, counts).items()
             },
@@ -232,18 +239,18 @@ class Rule:
         draws: Mapping[str, Any],
         counts: Mapping[str, int],
     ) -> stats.Interval:
+        rows = [row for group in counted.values() for row in group]
+        combined = self.headline(draws, counts)
         if self.average == "examples" or len(counted) == 1:
-            rows = [row for group in counted.values() for row in group]
-            return self._mean_interval(rows, self.headline(draws, counts))
-        return stats.percentile_interval(self.headline(draws, counts), BOOTSTRAP)
+            return self._mean_interval(rows, combined)
+        return _bootstrapped(combined, rows)
 
     def _mean_interval(self, rows: Sequence[Scored], draws: Any) -> stats.Interval:
-        """Wilson's where the rows are independent and right or wrong."""
-        binary = all(row.credit in (0.0, 1.0) for row in rows)
+        """Wilson's where the rows are independent, else a bootstrap by prompt."""
         alone = len({row.cluster for row in rows}) == len(rows)
-        if binary and alone and all(map(self.is_mean, {row.subset for row in rows})):
-            return stats.wilson(sum(row.credit == 1.0 for row in rows), len(rows))
-        return stats.percentile_interval(draws, BOOTSTRAP)
+        if alone and all(map(self.is_mean, {row.subset for row in rows})):
+            return stats.wilson(sum(row.credit or 0.0 for row in rows), len(rows))
+        return _bootstrapped(draws, rows)
 
     def _bounds(self, rows: Sequence[Scored]) -> tuple[float, float]:
         """The headline if every failure had been wrong, and if right."""
@@ -256,6 +263,18 @@ class Rule:
             {s: self.subset_bound(s, group, "high") for s, group in groups.items()},
         )
         return float(self.headline(low, counts)), float(self.headline(high, counts))
+
+
+def _bootstrapped(draws: Any, rows: Sequence[Scored]) -> stats.Interval:
+    """The percentile interval; Wilson's on prompts where no draw differs.
+
+    When all are right a bootstrap has nothing to vary, and would claim certainty.
+    """
+    interval = stats.percentile_interval(draws, BOOTSTRAP)
+    if interval.high - interval.low > 1e-12:
+        return interval
+    prompts = len({row.cluster for row in rows})
+    return stats.wilson(min(1.0, max(0.0, interval.low)) * prompts, prompts)
 
 
 def _by_subset(rows: Any) -> dict[str, list[Scored]]:

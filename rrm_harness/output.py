@@ -10,11 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from rrm_harness.errors import OutputError
+from rrm_harness.errors import DataError, OutputError, SpecError
 from rrm_harness.store import RunStore, holds_judgments, holds_store
 
 MANIFEST, RESULTS, OUTCOMES = "manifest.json", "results.json", "outcomes.jsonl"
 STORE, LOCK = "judgments.sqlite", ".lock"
+NEIGHBORS = 32
 
 
 class RunDirectory:
@@ -38,6 +39,8 @@ class RunDirectory:
     ) -> None:
         self.path = path
         self._run = dict(run)
+        self._manifest = path / MANIFEST
+        self._claimed = False
         self._prepare()
         self._lock = self._locked()
         try:
@@ -63,6 +66,8 @@ class RunDirectory:
         trace: TracebackType | None,
     ) -> None:
         self._lines.close()
+        if self._claimed and isinstance(error, SpecError | DataError):
+            self._manifest.unlink()  # the mended command may have the directory
         try:
             self.store.close()
         finally:
@@ -89,11 +94,7 @@ class RunDirectory:
     def _prepare(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            foreign = [
-                each
-                for each in os.listdir(self.path)
-                if each not in (LOCK, MANIFEST) and not each.endswith(".part")
-            ]
+            foreign = [each for each in os.listdir(self.path) if not _is_ours(each)]
         except OSError as error:
             raise _unwritable(self.path, error) from error
         if foreign and not (self.path / MANIFEST).is_file():
@@ -121,32 +122,45 @@ class RunDirectory:
         return lock
 
     def _refuse_another_run(self) -> None:
-        manifest = self.path / MANIFEST
-        if not manifest.is_file():
-            write_whole(manifest, _dumps({"run": self._run}, indent=2) + "\n")
+        """Claim the directory for this run, or refuse it as another's."""
+        earlier = self._earlier_run()
+        if earlier == self._run:
             return
-        earlier = read_json(manifest).get("run")
-        if not isinstance(earlier, dict):
-            raise OutputError(
-                f"{manifest} is another program's; give an empty or new directory as"
-                " --output"
-            )
-        if earlier != self._run and not self._worth_keeping():
-            for each in self.path.glob(f"{STORE}*"):
-                each.unlink()
-            write_whole(manifest, _dumps({"run": self._run}, indent=2) + "\n")
+        if earlier is None or not self._worth_keeping():
+            if earlier is not None:
+                for each in self.path.glob(f"{STORE}*"):
+                    each.unlink()
+            write_whole(self._manifest, _dumps({"run": self._run}, indent=2) + "\n")
+            self._claimed = True
             return
-        for key in self._run:
-            if earlier.get(key) != self._run[key]:
+        for key in sorted(self._run.keys() | earlier.keys()):
+            if earlier.get(key) != self._run.get(key):
                 raise OutputError(
                     f"{self.path} holds another run ({key} is {earlier.get(key)!r}"
-                    f" there and {self._run[key]!r} here); give another --output"
-                    " beside it, and its judgments are reused"
+                    f" there and {self._run.get(key)!r} here); give another --output;"
+                    " beside it, what both ask is reused"
                 )
+
+    def _earlier_run(self) -> dict[str, Any] | None:
+        """What the manifest says, or without one the results; None if neither is."""
+        results = self.path / RESULTS
+        if self._manifest.is_file():
+            earlier = read_json(self._manifest).get("run")
+        elif results.is_file():
+            earlier = read_json(results).get("manifest", {}).get("run")
+        else:
+            return None
+        if not isinstance(earlier, dict):
+            raise OutputError(
+                f"{self._manifest} is another program's; give an empty or new directory"
+                " as --output"
+            )
+        return earlier
 
     def _neighboring_stores(self) -> Iterator[Path]:
         """The stores of our own runs of the same judge in the same folder."""
-        for store in sorted(self.path.absolute().parent.glob(f"*/{STORE}")):
+        siblings = list(self.path.absolute().parent.glob(f"*/{STORE}"))
+        for store in sorted(siblings, key=_age)[:NEIGHBORS]:
             try:
                 ours = store.stat().st_uid == os.getuid()
                 itself = store.parent.samefile(self.path)
@@ -169,6 +183,19 @@ class RunDirectory:
         return finished or (store.exists() and holds_judgments(store))
 
 
+def _is_ours(name: str) -> bool:
+    known = (LOCK, MANIFEST, RESULTS, OUTCOMES)
+    return name in known or name.startswith(STORE) or name.endswith(".part")
+
+
+def _age(store: Path) -> tuple[float, str]:
+    """Newest first; a store that has just gone is last."""
+    try:
+        return -store.stat().st_mtime, str(store)
+    except OSError:
+        return 0.0, str(store)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a file of ours.
 
@@ -183,7 +210,8 @@ def read_json(path: Path) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise OutputError(
-            f"{path} is damaged ({error}); delete it and run the same command again"
+            f"{path} is damaged ({error}); delete it and run the same command again:"
+            " no judgment is lost"
         ) from error
     if not isinstance(content, dict):
         raise OutputError(f"{path} is damaged; delete it and run again")
@@ -206,7 +234,7 @@ def write_whole(path: Path, text: str) -> None:
     """
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

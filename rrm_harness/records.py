@@ -319,7 +319,21 @@ class Engine(Protocol):
 
 
 class Strategy(Protocol):
-    """Decides which comparisons to ask; a generator that never calls a judge."""
+    """Decides which comparisons to ask; a generator that never calls a judge.
+
+    A `relative` one says who is better than the others, so that its scores of a single
+    response mean nothing.
+    """
+
+    if TYPE_CHECKING:
+
+        @property
+        def relative(self) -> bool:
+            """Whether scores only mean something beside the others'."""
+            return False
+
+    else:
+        relative = False
 
     def play(self, comparison: Comparison) -> Play:
         """Decide between the comparison's responses; return an Outcome."""
@@ -353,7 +367,7 @@ class Dataset(Protocol):
         @property
         def protocol(self) -> str:
             """The published strategy, as a spec; used when none is asked for."""
-            ...
+            return ""
 
     else:
         protocol = "single,order=seeded"

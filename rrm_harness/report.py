@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rrm_harness import prompts
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 Results = Mapping[str, Any]
 COLUMNS = {
@@ -27,37 +28,53 @@ COLUMNS = {
 
 def cautions(results: Results) -> list[str]:
     """Say what a reader should know before believing the headline."""
-    found = []
-    accuracy, failed = results["accuracy"], sum(results["failures"].values())
-    if failed:
-        kinds = ", ".join(f"{kind} {n}" for kind, n in results["failures"].items())
-        low, high = results["bounds"]
-        found.append(
-            f"{failed} of {results['comparisons']} comparisons have no judgment"
-            f" ({kinds}); had they all been right or wrong, the headline would lie"
-            f" between {_percent(low)} and {_percent(high)}. The next run asks them"
-            " again."
+    return [*_failures(results), *_gaps(results), *_baselines(results)]
+
+
+def _failures(results: Results) -> Iterator[str]:
+    failed = sum(results["failures"].values())
+    if not failed:
+        return
+    if results["failed_examples"] == results["examples"]:
+        yield (
+            "Nothing was judged: the headline is only what the benchmark's rule pays"
+            " for failures."
         )
+    kinds = ", ".join(f"{kind} {n}" for kind, n in results["failures"].items())
+    low, high = results["bounds"]
+    yield (
+        f"{failed} of {results['comparisons']} comparisons have no judgment ({kinds});"
+        " had they all been right or wrong, the headline would lie between"
+        f" {_percent(low)} and {_percent(high)}. The next run asks them again."
+    )
+    for kind, first in results["first_failures"].items():
+        yield f"The first {kind}: {first}"
+
+
+def _gaps(results: Results) -> Iterator[str]:
     if results["missing_subsets"]:
-        found.append(
+        yield (
             "The headline is not the whole benchmark's; there was no example of"
             f" {', '.join(results['missing_subsets'])}."
         )
     if results["skipped_rows"]:
-        found.append(f"{results['skipped_rows']} malformed rows were skipped.")
+        yield f"{results['skipped_rows']} malformed rows were skipped."
+
+
+def _baselines(results: Results) -> Iterator[str]:
     first = results["baselines"].get("first")
     if first is not None and first > 0.9:
-        found.append(
+        yield (
             f"A judge that always answers 'the first' scores {_percent(first)} here:"
             " the order gives the answer away; use order=seeded or both-orders."
         )
+    high = results["accuracy_high"]
     for name, baseline in results["baselines"].items():
-        if accuracy is not None and baseline is not None and baseline > accuracy:
-            found.append(
-                f"The trivial judge '{name}' scores {_percent(baseline)}, more than"
-                " this one."
+        if high is not None and baseline is not None and baseline > high:
+            yield (
+                f"The trivial judge '{name}' scores {_percent(baseline)}, above this"
+                " one's interval."
             )
-    return found
 
 
 def row(results: Results) -> dict[str, str]:
@@ -93,18 +110,20 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
     yield "examples", f"{results['examples']:,}, {results['failed_examples']:,} failed"
     shares = {
         "tied examples": results["tie_rate"],
-        "tied comparisons": results["comparison_tie_rate"],
+        "tied comparisons of two": results["comparison_tie_rate"],
         "same verdict in both orders": results["order_consistency"],
         "first shown wins (both orders asked)": results["first_position_rate"],
         "longer response wins": results["prefer_longer_rate"],
     }
-    yield from ((name, _percent(it)) for name, it in shares.items() if it is not None)
+    for name, share in shares.items():
+        if share is not None:
+            yield name, f"{_percent(share)} %"
     forecast = f"at most {results['forecast']:,}"
     yield "comparisons", f"{results['comparisons']:,} of {forecast}"
     if results["votes_saved"]:
         yield "votes saved by the exact stop", f"{results['votes_saved']:,}"
     cached = f"{row(results)['cached']} from the store"
-    yield "judgments", f"{results['judgments']:,}, {cached}"
+    yield "judgments", f"{results['judgments']:,} different ones, {cached}"
     tokens = results["tokens"]
     if any(tokens.values()):
         yield "tokens", f"{tokens['prompt']:,} prompt, {tokens['completion']:,} written"
@@ -126,9 +145,9 @@ def flat(extra: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name} ")
         elif isinstance(value, float):
-            yield prefix + name, f"{value:.4f}"
+            yield (prefix + name).replace("_", " "), f"{value:.4f}"
         elif isinstance(value, int | str):
-            yield prefix + name, str(value)
+            yield (prefix + name).replace("_", " "), str(value)
 
 
 def markdown(runs: Sequence[Results]) -> str:
@@ -137,23 +156,31 @@ def markdown(runs: Sequence[Results]) -> str:
         "report/runs.md.jinja",
         runs=[
             {
-                **{name: value.replace("|", "\\|") for name, value in row(run).items()},
-                "parts": list(parts(run)),
-                "facts": list(facts(run)),
-                "cautions": cautions(run),
+                **_cells(row(run)),
+                "parts": [_cells(part) for part in parts(run)],
+                "facts": [(_cell(name), _cell(value)) for name, value in facts(run)],
+                "cautions": [_cell(caution) for caution in cautions(run)],
             }
             for run in runs
         ],
     )
 
 
+def _cells(named: Mapping[str, str]) -> dict[str, str]:
+    return {name: _cell(value) for name, value in named.items()}
+
+
+def _cell(value: str) -> str:
+    """A text that cannot end its cell of a Markdown table."""
+    return " ".join(value.split()).replace("|", "\\|")
+
+
 def show(runs: Sequence[Results], console: Console) -> None:
     """Print the table of runs; for one run alone also its parts and facts."""
-    from rich.table import Table
-
-    table = Table(*COLUMNS.values(), box=None, pad_edge=False)
+    names = ("dataset", "judge", "strategy")
+    table = _table([COLUMNS[name] for name in names], list(COLUMNS.values())[3:])
     for run in runs:
-        table.add_row(*(row(run)[name] for name in COLUMNS))
+        _add(table, [row(run)[name] for name in COLUMNS])
     console.print(table)
     for run in runs:
         if len(runs) == 1:
@@ -163,17 +190,33 @@ def show(runs: Sequence[Results], console: Console) -> None:
 
 
 def _show_details(run: Results, console: Console) -> None:
-    from rich.table import Table
-
-    details = Table("part", "n", "accuracy", "95 % interval", box=None, pad_edge=False)
+    details = _table(["part"], ["n", "accuracy", "95 % interval"])
     for part in parts(run):
-        details.add_row(*part.values())
-    measured = Table(box=None, pad_edge=False, show_header=False)
-    for name, value in facts(run):
-        measured.add_row(name, value)
+        _add(details, part.values())
+    measured = _table(["measured", ""], [])
+    for fact in facts(run):
+        _add(measured, fact)
     for table in (details, measured):
         console.print()
         console.print(table)
+
+
+def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
+    """A plain table whose texts fold where it is narrow; its numbers are never cut."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in texts:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name, no_wrap=True, justify="right", min_width=len(name))
+    return table
+
+
+def _add(table: Table, cells: Iterable[str]) -> None:
+    from rich.text import Text
+
+    table.add_row(*map(Text, cells))  # as text: a cell's brackets are no markup
 
 
 def _percent(value: float | None) -> str:

@@ -93,6 +93,30 @@ def build(spec: Spec, factory: Factory, **given: Any) -> Any:
     return factory(**arguments)
 
 
+def options(factory: Factory) -> list[str]:
+    """The options that a spec can give, each with its values or its default."""
+    hints = get_type_hints(_annotated(factory))
+    return [
+        f"{name.replace('_', '-')}={_shown(parameter, hints.get(name, str))}"
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD and _plain(hints.get(name, str))
+    ]
+
+
+def _shown(parameter: inspect.Parameter, hint: Any) -> str:
+    choices = [
+        str(value)
+        for each in _options(hint)
+        if get_origin(each) is Literal
+        for value in get_args(each)
+    ]
+    if choices:
+        return "|".join(choices)
+    if parameter.default in (parameter.empty, None, ""):
+        return _options(hint)[0].__name__.upper()
+    return str(parameter.default).lower()
+
+
 def _annotated(factory: Factory) -> Any:
     """The function that bears a factory's annotations."""
     while isinstance(factory, functools.partial):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from math import sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rrm_harness import chance
@@ -23,12 +25,19 @@ class Interval(NamedTuple):
     method: str
 
 
-def wilson(successes: int, trials: int) -> Interval:
-    """Wilson's interval of a proportion; for independent items worth 0 or 1."""
-    from scipy.stats import binomtest
+def wilson(successes: float, trials: int) -> Interval:
+    """Wilson's score interval of a mean of independent values from 0 to 1.
 
-    interval = binomtest(successes, trials).proportion_ci(LEVEL, method="wilson")
-    return Interval(float(interval.low), float(interval.high), "Wilson")
+    For rights and wrongs it is the usual one; parts of a success, as ties give, vary
+    less than those, so for them it is on the safe side.
+
+    Source: E. B. Wilson, JASA 22 (1927), 209-212.
+    """
+    share, z = successes / trials, NormalDist().inv_cdf((1 + LEVEL) / 2)
+    spread = z * sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    middle, scale = share + z**2 / (2 * trials), 1 + z**2 / trials
+    low, high = max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    return Interval(low, high, "Wilson")
 
 
 def generator(*key: chance.Key) -> numpy.random.Generator:

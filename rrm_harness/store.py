@@ -189,7 +189,7 @@ def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
     with ExitStack() as on_error:
         try:
             database = sqlite3.connect(
-                address, uri=True, timeout=5, isolation_level=None
+                address, uri=True, timeout=5 if writable else 0.2, isolation_level=None
             )
             on_error.callback(database.close)
             _prepare(database, path, writable)
@@ -230,8 +230,11 @@ def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | No
         raise _explained(path, error) from error
     if row is None:
         return None
-    text = row[1].decode(*_UTF8) if isinstance(row[1], bytes) else row[1]
-    return Judgment(tuple(json.loads(row[0])), None, text, _loaded(row[2]))
+    try:
+        text = row[1].decode(*_UTF8) if isinstance(row[1], bytes) else row[1]
+        return Judgment(tuple(json.loads(row[0])), None, text, _loaded(row[2]))
+    except (ValueError, TypeError) as error:
+        raise _explained(path, sqlite3.DatabaseError(str(error))) from error
 
 
 def _dumped(completions: Sequence[Completion]) -> str:

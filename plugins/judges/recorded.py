@@ -95,7 +95,7 @@ class Recorded(Judge):
             return self._judgment(entry)
         if self.any_order:
             return self._from_another_order(comparison)
-        return Judgment.failed(Failure.NOT_RECORDED)
+        return _not_recorded(comparison)
 
     def _from_another_order(self, comparison: Comparison) -> Judgment:
         entry = self._by_set.get(
@@ -107,7 +107,7 @@ class Recorded(Judge):
             )
         )
         if entry is None:
-            return Judgment.failed(Failure.NOT_RECORDED)
+            return _not_recorded(comparison)
         recorded = self._judgment(entry)
         if recorded.failure is not None:
             return recorded
@@ -128,6 +128,12 @@ class Recorded(Judge):
         if scores is None:
             return Judgment.failed(Failure.UNPARSABLE, text)
         return Judgment(tuple(map(float, scores)), None, text)
+
+
+def _not_recorded(comparison: Comparison) -> Judgment:
+    order, sample = list(comparison.order), comparison.sample
+    asked = f"order {order}, sample {sample} is not in the file"
+    return Judgment.failed(Failure.NOT_RECORDED, asked)
 
 
 def _entry(where: str, line: bytes) -> dict[str, Any]:

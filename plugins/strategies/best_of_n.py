@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from rrm_harness import Comparison, Outcome, Play, Register, Strategy, hookimpl
+from rrm_harness import (
+    Comparison,
+    Outcome,
+    Play,
+    Register,
+    SpecError,
+    Strategy,
+    hookimpl,
+)
 from rrm_harness.outcomes import any_uncertain, first_failure, sum_notes, sum_scores
 
 from .single import Single
@@ -17,6 +25,13 @@ class BestOfN(Strategy):
     """
 
     inner: Strategy = field(default_factory=Single)
+
+    def __post_init__(self) -> None:
+        if self.inner.relative:
+            raise SpecError(
+                "best-of-n asks about one response at a time, and a vote or a match"
+                " needs rivals; nest single, both-orders or sum-voting in it"
+            )
 
     def play(self, comparison: Comparison) -> Play:
         parts = yield [

@@ -19,6 +19,10 @@ class BothOrders(Strategy):
 
     inner: Strategy = field(default_factory=Single)
 
+    @property
+    def relative(self) -> bool:
+        return self.inner.relative
+
     def play(self, comparison: Comparison) -> Play:
         games = yield [
             self.inner.play(comparison),

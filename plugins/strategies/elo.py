@@ -10,7 +10,6 @@ from rrm_harness import (
     Outcome,
     Play,
     Register,
-    SpecError,
     Strategy,
     chance,
     hookimpl,
@@ -18,7 +17,7 @@ from rrm_harness import (
 from rrm_harness.outcomes import any_uncertain, first_failure, sum_notes
 
 from .single import Single
-from .voting import Voting
+from .voting import Voting, refuse_votes
 
 _Pair = tuple[int, int]
 _Match = tuple[_Pair, tuple[int, ...]]  # the pair and who won
@@ -44,13 +43,14 @@ class Elo(Strategy):
     Source: microsoft/LMOps@af6bc85, RRM-evaluation, elo_rival_results.py.
     """
 
+    relative = True
+
     k: int = 1
     rating: Literal["elo", "bradley-terry"] = "elo"
     inner: Strategy = field(default_factory=lambda: Single("seeded"))
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise SpecError(f"elo,k={self.k}: k must be at least 1")
+        refuse_votes("elo", self.k)
 
     @property
     def _match(self) -> Strategy:

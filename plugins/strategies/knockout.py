@@ -13,7 +13,6 @@ from rrm_harness import (
     Outcome,
     Play,
     Register,
-    SpecError,
     Strategy,
     chance,
     hookimpl,
@@ -21,7 +20,7 @@ from rrm_harness import (
 from rrm_harness.outcomes import add_notes, any_uncertain, sum_notes
 
 from .single import Single
-from .voting import Voting
+from .voting import Voting, refuse_votes
 
 
 class _Match(NamedTuple):
@@ -58,14 +57,15 @@ class Knockout(Strategy):
     Source: the released code of RRM (microsoft/LMOps@af6bc85, RRM-evaluation).
     """
 
+    relative = True
+
     k: int = 1
     bracket: str = "seeded"
     inner: Strategy = field(default_factory=Single)
     _pairs: tuple[int, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise SpecError(f"knockout,k={self.k}: k must be at least 1")
+        refuse_votes("knockout", self.k)
         if self.bracket != "seeded":
             object.__setattr__(self, "_pairs", _read_bracket(Path(self.bracket)))
 

@@ -14,6 +14,8 @@ from rrm_harness import (
     hookimpl,
 )
 
+from .voting import refuse_votes
+
 
 @dataclass(frozen=True)
 class SumVoting(Strategy):
@@ -34,11 +36,9 @@ class SumVoting(Strategy):
     keep: int = 0
 
     def __post_init__(self) -> None:
-        if self.k < 1 or not 0 <= self.keep <= self.k:
-            raise SpecError(
-                f"sum-voting,k={self.k},keep={self.keep}: k must be at least 1 and keep"
-                " at most k"
-            )
+        refuse_votes("sum-voting", self.k)
+        if not 0 <= self.keep <= self.k:
+            raise SpecError(f"sum-voting,keep={self.keep}: keep must be at most k")
 
         if self.keep and not self.meta:
             raise SpecError(

@@ -18,6 +18,18 @@ from rrm_harness.outcomes import any_uncertain, first_failure, sum_notes
 
 from .single import Single
 
+MOST = 10_000
+
+
+def refuse_votes(name: str, k: int) -> None:
+    """Refuse a number of votes that nobody means.
+
+    Raises:
+        SpecError: It is not from 1 to 10,000.
+    """
+    if not 1 <= k <= MOST:
+        raise SpecError(f"{name},k={k}: k must be from 1 to {MOST:,}")
+
 
 @dataclass(frozen=True)
 class Voting(Strategy):
@@ -29,13 +41,14 @@ class Voting(Strategy):
     the majority, so the outcome is the one that all k would give. `stop=none` asks all.
     """
 
+    relative = True
+
     k: int = 5
     stop: Literal["exact", "none"] = "exact"
     inner: Strategy = field(default_factory=Single)
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise SpecError(f"voting,k={self.k}: k must be at least 1")
+        refuse_votes("voting", self.k)
 
     def play(self, comparison: Comparison) -> Play:
         votes: list[Outcome] = []
