@@ -121,6 +121,7 @@ def list_(kind: str) -> None:
     from rrm_harness.specs import options
     from rrm_harness.tasks_folder import tasks
 
+    rows: list[tuple[str, str, str, list[str]]]
     if kind == "templates":
         rows = [(name, prompts.digest(name), "", []) for name in prompts.names()]
     elif kind == "tasks":

@@ -113,7 +113,10 @@ class Rule:
         """The least and the most the example could be worth had nothing failed."""
         unsure = outcome.failure is not None or outcome.uncertain
         credit = self.credit(example, outcome)
-        return (0.0, 1.0) if unsure or credit is None else (credit, credit)
+        if not unsure and credit is not None:
+            return credit, credit
+        right = len(example.correct)
+        return float(right == len(example.responses)), float(right > 0)
 
     def failure_credit(self, responses: int) -> float | None:
         """The worth of an example that could not be judged."""

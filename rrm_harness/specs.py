@@ -110,10 +110,10 @@ def _shown(parameter: inspect.Parameter, hint: Any) -> str:
         if get_origin(each) is Literal
         for value in get_args(each)
     ]
-    if choices:
-        return "|".join(choices)
+    if choices:  # the default comes first
+        return "|".join(sorted(choices, key=lambda each: each != parameter.default))
     if parameter.default in (parameter.empty, None, ""):
-        return _options(hint)[0].__name__.upper()
+        return str(_options(hint)[0].__name__).upper()
     return str(parameter.default).lower()
 
 
