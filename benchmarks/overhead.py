@@ -59,7 +59,8 @@ class Verdicts(Judge):
 
     def render(self, comparison: Comparison) -> Sequence[Request]:
         text = "\n\n".join(comparison.responses)
-        return [Request((*comparison.example.prompt, Message("user", text)))]
+        chat = (*comparison.example.prompt, Message("user", text))
+        return [Request(chat, temperature=0.6)]
 
     def parse(
         self, comparison: Comparison, completions: Sequence[Completion]
@@ -82,7 +83,10 @@ class Null(Engine):
     def collect(self) -> Iterable[tuple[int, Completion]]:
         done = min(BATCH, len(self._waiting))
         return [
-            (self._waiting.popleft(), Completion("[[A]]", None, None, 500, 2))
+            (
+                self._waiting.popleft(),
+                Completion("[[A]]", prompt_tokens=500, completion_tokens=2),
+            )
             for _ in range(done)
         ]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from itertools import repeat
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -97,12 +98,14 @@ class Answers:
         bench = self._bench(comparison)
         _refuse_wrong_number(bench.judge, comparison)
         try:
-            requests = _seeded(bench.judge.render(comparison), comparison)
+            requests = tuple(bench.judge.render(comparison))
+            contents = tuple(map(_content, requests))
         except HarnessError:
             raise
         except Exception as error:
             return self._finish(self._key(comparison, ()), comparison, _broken(error))
-        key = self._key(comparison, requests)
+        sampled = any(request.sampled for request in requests)
+        key = self._key(comparison, contents, sampled)
         if key in self._jobs:
             self._jobs[key].waiters.append(waiter)
             return None
@@ -115,7 +118,8 @@ class Answers:
                 return Answer(judgment, self._is_first(key), stored=True)
         if not requests:
             return self._finish(key, comparison, _parse(bench.judge, comparison, ()))
-        self._submit(_Job(key, comparison, [None] * len(requests), [waiter]), requests)
+        seeded = map(_seeded, requests, contents, repeat(comparison))
+        self._submit(_Job(key, comparison, [None] * len(requests), [waiter]), seeded)
         return None
 
     def collect(self) -> Iterator[tuple[Any, Answer]]:
@@ -159,32 +163,31 @@ class Answers:
             )
         return self._benches[comparison.role]
 
-    def _key(self, comparison: Comparison, requests: Sequence[Request]) -> bytes:
+    def _key(
+        self, comparison: Comparison, contents: Sequence[str], sampled: bool = True
+    ) -> bytes:
         """Hash what determines the answer.
 
-        That is the requests' content, and which sample it is where they are sampled;
-        without requests it is all that the comparison says.
+        That is the requests' contents, and where they are sampled the run's seed and
+        the sample number; without requests it is all that the comparison says.
         """
-        asked = (self._identities[comparison.role], comparison.role)
-        if requests:
-            sampled = any(request.sampled for request in requests)
-            sample = comparison.sample if sampled else 0
-            return chance.digest(*asked, sample, *map(_content, requests))
-        return chance.digest(
-            *asked,
-            repr(comparison.example),
-            repr(comparison.order),
-            comparison.sample,
-            comparison.seed,
-            comparison.critique,
-        )
+        asked = [self._identities[comparison.role], comparison.role, *contents]
+        if not contents:
+            asked += [
+                repr(comparison.example),
+                repr(comparison.order),
+                comparison.critique,
+            ]
+        if sampled or not contents:
+            asked += [str(comparison.seed), str(comparison.sample)]
+        return chance.digest(*asked)
 
     def _is_first(self, key: bytes) -> bool:
         first = key not in self._answered
         self._answered.add(key)
         return first
 
-    def _submit(self, job: _Job, requests: Sequence[Request]) -> None:
+    def _submit(self, job: _Job, requests: Iterable[Request]) -> None:
         engine = self._bench(job.comparison).engine
         if engine is None:
             raise SpecError(
@@ -207,28 +210,21 @@ class Answers:
         return Answer(judgment, self._is_first(key))
 
 
-def _seeded(requests: Sequence[Request], comparison: Comparison) -> tuple[Request, ...]:
-    """The requests, each sampled one with a seed of its own."""
-    return tuple(
-        replace(
-            request,
-            seed=chance.seed(comparison.seed, comparison.sample, _content(request)),
-        )
-        if request.sampled and request.seed is None
-        else request
-        for request in requests
-    )
+_FIELDS = [(each.name, each.default) for each in fields(Request)]
 
 
 def _content(request: Request) -> str:
     """A request as text, without what is at its default: new fields change no key."""
-    return repr(
-        [
-            (each.name, value)
-            for each in fields(request)
-            if (value := getattr(request, each.name)) != each.default
-        ]
-    )
+    values = [(name, getattr(request, name), default) for name, default in _FIELDS]
+    return repr([(name, value) for name, value, default in values if value != default])
+
+
+def _seeded(request: Request, content: str, comparison: Comparison) -> Request:
+    """The request, with a seed of its own if it is sampled and has none."""
+    if not request.sampled or request.seed is not None:
+        return request
+    seed = chance.seed(comparison.seed, comparison.sample, content)
+    return replace(request, seed=seed)
 
 
 @contextmanager

@@ -237,14 +237,17 @@ def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | No
         raise _explained(path, sqlite3.DatabaseError(str(error))) from error
 
 
+_FIELDS = [(each.name, each.default) for each in fields(Completion)]
+
+
 def _dumped(completions: Sequence[Completion]) -> str:
     """The completions as JSON, without what is at its default."""
     return json.dumps(
         [
             {
-                each.name: value
-                for each in fields(completion)
-                if (value := getattr(completion, each.name)) != each.default
+                name: value
+                for name, default in _FIELDS
+                if (value := getattr(completion, name)) != default
             }
             for completion in completions
         ]
@@ -253,7 +256,7 @@ def _dumped(completions: Sequence[Completion]) -> str:
 
 def _loaded(dumped: str) -> tuple[Completion, ...]:
     """The completions; a field that this version does not know is left out."""
-    known = {each.name for each in fields(Completion)}
+    known = {name for name, _ in _FIELDS}
     found = []
     for stored in json.loads(dumped):
         values = {name: stored[name] for name in known & stored.keys()}

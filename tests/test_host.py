@@ -1,5 +1,6 @@
 """The host: every plugin through one door, and one clear line when one is wrong."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -217,7 +218,7 @@ def test_a_plugin_that_does_not_import_is_one_line(
     assert len(message.splitlines()) == 1
     assert problem in message
     assert "acme-broken:acme_broken does not import" in message
-    assert "RRM_HARNESS_DISABLE=acme_broken" in message
+    assert "RRM_HARNESS_DISABLE=acme-broken:acme_broken " in message
 
 
 def test_a_plugin_whose_hook_raises_is_one_line(install: Install) -> None:
@@ -231,10 +232,13 @@ def test_a_plugin_whose_hook_raises_is_one_line(install: Install) -> None:
     assert len(message.splitlines()) == 1
     assert "acme-raising:acme_raising: register_judges failed" in message
     assert "ZeroDivisionError" in message
-    assert "RRM_HARNESS_DISABLE=acme_raising" in message
+    assert "RRM_HARNESS_DISABLE=acme-raising:acme_raising " in message
 
 
-@pytest.mark.parametrize("disabled", ["acme_off", "acme-off", "other,acme_off"])
+@pytest.mark.parametrize(
+    "disabled",
+    ["acme_off", "acme-off", "acme-off:acme_off", "other,acme_off", ",acme-off,"],
+)
 def test_a_disabled_plugin_is_not_even_imported(
     install: Install, monkeypatch: pytest.MonkeyPatch, disabled: str
 ) -> None:
@@ -256,6 +260,58 @@ def test_disabling_one_plugin_leaves_the_others(
     registered = Host(found).registry("judges")
 
     assert list(registered) == ["acme_in"]
+
+
+def test_an_entry_point_of_another_distribution_is_not_disabled(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = install("acme-stays", acme_stays=GOOD.format(judge="stays"))
+    monkeypatch.setenv("RRM_HARNESS_DISABLE", "acme-other:acme_stays")
+
+    registered = Host(found).registry("judges")
+
+    assert list(registered) == ["stays"]
+
+
+BROKEN = [
+    "import no_such_library",
+    "from rrm_harness import hookimpl\n@hookimpl\ndef register_judges(): 1 / 0",
+    "from rrm_harness import hookimpl\n@hookimpl\ndef register_judgs(register): ...",
+    "from rrm_harness import hookimpl\n@hookimpl\ndef register_judges(other): ...",
+    "def register_judges(register): ...",
+    GOOD.format(judge="first"),  # a name that another plugin has
+]
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_what_a_message_says_to_disable_helps(
+    install: Install, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    found = [
+        *install("acme-ahead", acme_ahead=GOOD.format(judge="first")),
+        *install("acme-wrong", acme_wrong=text),
+    ]
+    with pytest.raises(PluginError) as raised:
+        Host(found).registry("judges")
+
+    told = re.search(r"set (RRM_HARNESS_DISABLE)=(\S+) to", str(raised.value))
+
+    assert told
+    monkeypatch.setenv(*told.groups())
+    assert list(Host(found).registry("judges")) == ["first"]
+
+
+def test_a_function_named_like_a_hook_without_its_mark_is_refused() -> None:
+    class Plugin:
+        def register_judges(self, register: Register) -> None:
+            register("forgotten", dict)
+
+    with pytest.raises(PluginError) as raised:
+        Host(plugins=[Plugin()])
+
+    assert str(raised.value) == (
+        "plugin Plugin: register_judges lacks its mark; write @hookimpl above it"
+    )
 
 
 def test_an_unknown_name_gets_the_nearest_and_all_that_is_installed() -> None:
@@ -308,6 +364,30 @@ def test_strategies_nest_and_the_innermost_is_built_first() -> None:
 def test_a_strategy_that_takes_no_inner_one_says_so() -> None:
     with pytest.raises(SpecError, match="single takes no inner strategy"):
         host.default().build("strategies", "single of voting")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "knockout,bracket={path}",
+        "knockout,bracket={path} of both-orders",
+        "knockout,k=3,bracket={path} of both-orders of voting,k=3",
+    ],
+)
+@pytest.mark.parametrize("folder", ["set of x", "a of b of c"])
+def test_the_word_of_in_an_options_value_is_kept(
+    tmp_path: Path, spec: str, folder: str
+) -> None:
+    path = tmp_path / folder / "b.json"
+    path.parent.mkdir()
+    path.write_text("[[0, 1]]")
+
+    nested = host.default().build("strategies", spec.format(path=path))
+
+    assert nested.bracket == str(path)
+    assert type(nested.inner).__name__ == (
+        "BothOrders" if "both" in spec else "Single"
+    )
 
 
 def test_only_strategies_nest_so_a_path_may_hold_the_word_of() -> None:

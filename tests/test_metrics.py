@@ -100,7 +100,7 @@ def test_an_outcome_without_failure_is_worth_its_credit_alone() -> None:
 
 
 def test_an_outcome_that_a_failure_could_have_changed_has_open_bounds() -> None:
-    outcome = Outcome({0: 1.0, 1: 0.0}, notes={"uncertain": 1})
+    outcome = Outcome({0: 1.0, 1: 0.0}, uncertain=True)
 
     row = Rule().row(example(), outcome)
 

@@ -1,6 +1,7 @@
 """JudgeBench: the published rows, and what two games are worth together."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from rrm_harness import BadRow, Dataset, Example, Failure, Message, Outcome, hos
 
 A, B = Outcome({0: 1.0, 1: 0.0}), Outcome({0: 0.0, 1: 1.0})
 TIE, FAILED = Outcome({0: 0.5, 1: 0.5}), Outcome(failure=Failure.UNPARSABLE)
+UNSURE = [replace(game, uncertain=True) for game in (A, B, TIE)]
 GAMES = st.sampled_from([A, B, TIE, FAILED])
+SHAKY_GAMES = st.sampled_from([A, B, TIE, FAILED, *UNSURE])
 PAIR = Example("pair", (), ("right", "wrong"), (0,), "Math")
 
 
@@ -50,7 +53,7 @@ def only(folder: Path, **changed: object) -> Example:
 def two_games(first: Outcome, second: Outcome) -> Outcome:
     failure = first.failure or second.failure
     mean = {i: (first.scores[i] + second.scores[i]) / 2 for i in (0, 1) if not failure}
-    return Outcome(mean, failure, (first, second))
+    return Outcome(mean, failure, parts=(first, second))
 
 
 def test_a_row_becomes_its_pair(tmp_path: Path) -> None:
@@ -152,21 +155,36 @@ def test_a_single_game_is_the_first(first: Outcome, second: Outcome) -> None:
 
 
 @pytest.mark.parametrize("games", ["official", "strict", "single"])
+@pytest.mark.parametrize("second", [A, B, TIE])
+@pytest.mark.parametrize("first", [A, B, TIE])
+def test_uncertainty_changes_the_bounds_and_not_the_credit(
+    first: Outcome, second: Outcome, games: str
+) -> None:
+    rule = judgebench(games=games).rule
+    unsure = [replace(game, uncertain=True) for game in (first, second)]
+
+    row = rule.row(PAIR, two_games(*unsure))
+
+    assert row.credit == rule.credit(PAIR, two_games(first, second))
+    assert (row.low, row.high) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("games", ["official", "strict", "single"])
 @pytest.mark.parametrize(("outcome", "credit"), [(A, 1), (B, 0), (TIE, 0), (FAILED, 0)])
 def test_one_game_alone_must_be_won(outcome: Outcome, credit: int, games: str) -> None:
     assert judgebench(games=games).rule.credit(PAIR, outcome) == credit
 
 
 @pytest.mark.parametrize("games", ["official", "strict", "single"])
-@given(first=GAMES, second=GAMES)
-def test_the_bounds_are_what_failed_games_could_have_been(
+@given(first=SHAKY_GAMES, second=SHAKY_GAMES)
+def test_the_bounds_are_what_failed_and_uncertain_games_could_have_been(
     games: str, first: Outcome, second: Outcome
 ) -> None:
     rule = judgebench(games=games).rule
     could_be = [
         rule.credit(PAIR, two_games(one, other)) or 0.0
-        for one in ([A, B] if first == FAILED else [first])
-        for other in ([A, B] if second == FAILED else [second])
+        for one in ([A, B] if first == FAILED or first.uncertain else [first])
+        for other in ([A, B] if second == FAILED or second.uncertain else [second])
     ]
 
     low, high = rule.credit_bounds(PAIR, two_games(first, second))
@@ -174,11 +192,12 @@ def test_the_bounds_are_what_failed_games_could_have_been(
     assert (low, high) == (min(could_be), max(could_be))
 
 
-@given(first=GAMES, second=GAMES)
-def test_the_official_credit_lies_within_its_bounds(
-    first: Outcome, second: Outcome
+@pytest.mark.parametrize("games", ["official", "strict", "single"])
+@given(first=SHAKY_GAMES, second=SHAKY_GAMES)
+def test_the_credit_lies_within_its_bounds(
+    games: str, first: Outcome, second: Outcome
 ) -> None:
-    row = judgebench().rule.row(PAIR, two_games(first, second))
+    row = judgebench(games=games).rule.row(PAIR, two_games(first, second))
 
     assert row.credit is not None
     assert row.low <= row.credit <= row.high

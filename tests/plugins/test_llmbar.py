@@ -1,6 +1,7 @@
 """LLMBar: the published folder, and who wins a tie or an unreadable verdict."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from rrm_harness import (
     Dataset,
     Example,
     Failure,
+    Judgment,
     Message,
     Outcome,
     SpecError,
     host,
 )
+from rrm_harness.testing import Decide, example, play
 
 FOLDERS = {
     "Natural": "Natural",
@@ -29,7 +32,9 @@ FOLDERS = {
 }
 FIRST, SECOND = Outcome({0: 1.0, 1: 0.0}), Outcome({0: 0.0, 1: 1.0})
 TIE, FAILED = Outcome({0: 5.0, 1: 5.0}), Outcome(failure=Failure.UNPARSABLE)
-GAMES = st.sampled_from([FIRST, SECOND, TIE, FAILED])
+TIED, NO_VERDICT = Judgment((5.0, 5.0)), Judgment.failed(Failure.UNPARSABLE)
+UNSURE = [replace(game, uncertain=True) for game in (FIRST, SECOND, TIE)]
+SHAKY_GAMES = st.sampled_from([FIRST, SECOND, TIE, FAILED, *UNSURE])
 
 
 def pair(correct: int = 0, subset: str = "Natural") -> Example:
@@ -37,9 +42,16 @@ def pair(correct: int = 0, subset: str = "Natural") -> Example:
 
 
 def two_games(first: Outcome, second: Outcome) -> Outcome:
+    """The outcome of `both-orders`: each game knows in which order it was shown."""
+    shown = (replace(first, order=(0, 1)), replace(second, order=(1, 0)))
+    return without_orders(*shown)
+
+
+def without_orders(first: Outcome, second: Outcome) -> Outcome:
+    """The same of games that were not shown in one order, such as seeded votes."""
     failure = first.failure or second.failure
     mean = {i: (first.scores[i] + second.scores[i]) / 2 for i in (0, 1) if not failure}
-    return Outcome(mean, failure, (first, second))
+    return Outcome(mean, failure, parts=(first, second))
 
 
 def published(**changed: object) -> dict[str, object]:
@@ -192,6 +204,38 @@ def test_an_unreadable_verdict_is_wrong_in_its_order_alone() -> None:
     assert llmbar().rule.credit(pair(), two_games(FAILED, FIRST)) == 0.5
 
 
+def test_a_tie_of_no_one_order_goes_to_nobody() -> None:
+    rule = llmbar().rule
+
+    row = rule.row(pair(), without_orders(TIE, TIE))
+
+    assert (row.credit, row.values["correct_both"]) == (0.0, False)
+    assert rule.row(pair(1), without_orders(TIE, TIE)).credit == 0.0
+
+
+def test_a_failure_of_no_one_order_is_wrong() -> None:
+    rule = llmbar(failure="first").rule
+
+    credits = [
+        rule.credit(pair(correct), without_orders(FAILED, FAILED)) for correct in (0, 1)
+    ]
+
+    assert credits == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("decide", [lambda _: TIED, lambda _: NO_VERDICT])
+@pytest.mark.parametrize("correct", [0, 1])
+def test_what_both_orders_plays_is_decided_in_each_order(
+    decide: Decide, correct: int
+) -> None:
+    rule = llmbar(failure="first").rule
+    both_orders = host.default().build("strategies", "both-orders")
+
+    outcome = play(both_orders, example(correct=(correct,)), decide)
+
+    assert rule.credit(pair(correct), outcome) == 0.5
+
+
 @pytest.mark.parametrize(
     ("tie", "credit"), [("second", 0.5), ("half", 0.75), ("wrong", 0.5)]
 )
@@ -218,16 +262,20 @@ def test_one_order_alone_gives_either_position_a_half(
     assert llmbar(**options).rule.credit(pair(), outcome) == credit
 
 
+def could_have_been(game: Outcome) -> list[Outcome]:
+    return [FIRST, SECOND] if game.failure or game.uncertain else [game]
+
+
 @pytest.mark.parametrize("failure", ["wrong", "first"])
-@given(first=GAMES, second=GAMES)
-def test_the_bounds_are_what_failed_games_could_have_been(
+@given(first=SHAKY_GAMES, second=SHAKY_GAMES)
+def test_the_bounds_are_what_failed_and_uncertain_games_could_have_been(
     failure: str, first: Outcome, second: Outcome
 ) -> None:
     rule = llmbar(failure=failure).rule
     could_be = [
         rule.credit(pair(), two_games(one, other)) or 0.0
-        for one in ([FIRST, SECOND] if first == FAILED else [first])
-        for other in ([FIRST, SECOND] if second == FAILED else [second])
+        for one in could_have_been(first)
+        for other in could_have_been(second)
     ]
 
     low, high = rule.credit_bounds(pair(), two_games(first, second))

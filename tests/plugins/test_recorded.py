@@ -1,6 +1,7 @@
 """Recorded judgments: found by example, order and sample, and never made up."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rrm_harness import (
     Judge,
     Judgment,
     SpecError,
+    evaluate,
     host,
 )
 
@@ -97,7 +99,11 @@ def test_a_recorded_failure_stays_that_failure(file: Path, failure: Failure) -> 
 def test_another_order_sample_or_example_is_not_recorded(
     file: Path, asked: Comparison
 ) -> None:
-    assert ask(file, asked, entry()) == Judgment.failed(Failure.NOT_RECORDED)
+    found = ask(file, asked, entry())
+
+    assert found.failure == Failure.NOT_RECORDED
+    shown = f"order {list(asked.order)}, sample {asked.sample}"
+    assert found.text == f"{shown} is not in the file"
 
 
 def test_samples_are_told_apart(file: Path) -> None:
@@ -152,6 +158,69 @@ def test_any_order_does_not_answer_for_other_responses(file: Path) -> None:
     assert found.failure == Failure.NOT_RECORDED
 
 
+META = replace(ASKED, role="meta", critique="well reasoned")
+
+
+def test_a_meta_judges_one_score_is_told_apart_from_the_judges(file: Path) -> None:
+    entries = [
+        entry(order=[0, 1, 2], scores=[1, 2, 3]),
+        entry(order=[0, 1, 2], role="meta", scores=[0.75]),
+    ]
+
+    assert ask(file, ASKED, *entries).scores == (1.0, 2.0, 3.0)
+    assert ask(file, META, *entries).scores == (0.75,)
+
+
+@pytest.mark.parametrize(
+    ("asked", "recorded"),
+    [
+        (META, entry(order=[0, 1, 2], scores=[1, 2, 3])),
+        (ASKED, entry(order=[0, 1, 2], role="meta", scores=[1])),
+    ],
+)
+@pytest.mark.parametrize("any_order", [False, True])
+def test_one_role_does_not_answer_for_the_other(
+    file: Path, asked: Comparison, recorded: dict[str, Any], any_order: bool
+) -> None:
+    found = ask(file, asked, recorded, any_order=any_order)
+
+    assert found.failure == Failure.NOT_RECORDED
+
+
+def test_a_meta_judges_text_is_read_as_one_score(file: Path) -> None:
+    recorded = entry(order=[0, 1, 2], role="meta", text="Rating: 4")
+    del recorded["scores"]
+
+    assert ask(file, META, recorded, parser="rating").scores == (4.0,)
+
+
+def test_any_order_leaves_a_meta_judges_score_as_it_is(file: Path) -> None:
+    recorded = entry(order=[2, 0, 1], role="meta", scores=[0.25])
+
+    assert ask(file, META, recorded, any_order=True).scores == (0.25,)
+
+
+def test_recorded_critiques_choose_what_sum_voting_keeps(
+    tmp_path: Path, file: Path
+) -> None:
+    row = {"id": "x", "prompt": "q", "responses": ["a", "b"], "correct": [0]}
+    data = write(tmp_path / "rows.jsonl", row)
+    votes = [[0, 9], [1, 0], [0, 9], [1, 0]]
+    judge_lines = [entry(sample=n, scores=vote) for n, vote in enumerate(votes)]
+    meta_lines = [
+        entry(sample=n, role="meta", scores=[float(vote == [1, 0])])
+        for n, vote in enumerate(votes)
+    ]
+    recorded = f"recorded,path={write(file, *judge_lines, *meta_lines)}"
+
+    def credit(strategy: str, **options: Any) -> float | None:
+        return evaluate(recorded, f"jsonl,path={data}", strategy, **options).accuracy
+
+    plain = "sum-voting,k=4,order=given"
+    assert credit(plain) == 0.0
+    assert credit(f"{plain},meta=true", meta_judge=recorded) == 1.0
+
+
 def test_any_order_hands_a_failure_on(file: Path) -> None:
     recorded = {"example": "x", "order": [0, 1], "failure": "refused"}
 
@@ -179,6 +248,9 @@ def test_a_failure_that_any_order_has_scores_for_stays_a_failure(file: Path) -> 
         ({"order": ["0", "1"]}, "field 'order'"),
         ({"order": [0, 0]}, "field 'order' must name each response shown once"),
         ({"order": [True, False]}, "field 'order'"),
+        ({"role": "critic"}, "field 'role' must be judge or meta"),
+        ({"role": None}, "field 'role' must be judge or meta"),
+        ({"role": "meta"}, "field 'scores' must hold one number"),
         ({"sample": None}, "field 'sample'"),
         ({"sample": "0"}, "field 'sample'"),
         ({"scores": [1]}, "field 'scores' must hold one number for each response"),
