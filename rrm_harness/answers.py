@@ -128,9 +128,7 @@ class Answers:
             self._store.commit()  # engines take their time: wait with nothing to lose
         for engine in self._engines.values():
             if self._outstanding[id(engine)]:
-                with _told_as_engine_error():
-                    done = list(engine.collect())
-                for ticket, completion in done:
+                for ticket, completion in _collected(engine):
                     yield from self._take(engine, ticket, completion)
 
     def _take(
@@ -225,6 +223,18 @@ def _seeded(request: Request, content: str, comparison: Comparison) -> Request:
         return request
     seed = chance.seed(comparison.seed, comparison.sample, content)
     return replace(request, seed=seed)
+
+
+def _collected(engine: Engine) -> Iterator[tuple[int, Completion]]:
+    """What the engine has done, one by one: what it says before it fails is kept."""
+    with _told_as_engine_error():
+        done = iter(engine.collect())
+    while True:
+        with _told_as_engine_error():
+            answered = next(done, None)
+        if answered is None:
+            return
+        yield answered
 
 
 @contextmanager

@@ -233,8 +233,8 @@ def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | No
     try:
         text = row[1].decode(*_UTF8) if isinstance(row[1], bytes) else row[1]
         return Judgment(tuple(json.loads(row[0])), None, text, _loaded(row[2]))
-    except (ValueError, TypeError) as error:
-        raise _explained(path, sqlite3.DatabaseError(str(error))) from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
 
 
 _FIELDS = [(each.name, each.default) for each in fields(Completion)]
@@ -275,6 +275,8 @@ def _storable(text: str) -> str | bytes:
 
 
 def _explained(path: Path, error: sqlite3.Error) -> StoreError:
+    if "decode to UTF-8" in str(error):  # the rest of the message is the text itself
+        return _damaged(path, "a text in it is not UTF-8")
     if "locked" in str(error) or "busy" in str(error):
         return StoreError(
             f"{path} is locked by another program; wait for it to end, or use another"
@@ -282,7 +284,11 @@ def _explained(path: Path, error: sqlite3.Error) -> StoreError:
         )
     if isinstance(error, sqlite3.OperationalError):
         return StoreError(f"{path} cannot be used ({error}); mend that and run again")
+    return _damaged(path, str(error))
+
+
+def _damaged(path: Path, problem: str) -> StoreError:
     return StoreError(
-        f"{path} is damaged ({error}); move it away and run the same command again:"
+        f"{path} is damaged ({problem}); move it away and run the same command again:"
         " only what it held is asked anew"
     )

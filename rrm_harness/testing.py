@@ -57,12 +57,19 @@ class FakeJudge(Judge):
 
 @dataclass
 class FakeModelJudge(FakeJudge):
-    """A judge that makes a request of each comparison, then decides as FakeJudge."""
+    """A judge that makes a request of each comparison, then decides as FakeJudge.
+
+    Its requests are sampled, so that votes are asked one by one; at temperature 0 all
+    samples of a comparison are one question.
+    """
+
+    temperature: float = 1.0
 
     def render(self, comparison: Comparison) -> Sequence[Request]:
         """Put everything that tells comparisons apart into one prompt."""
         shown = f"{comparison.example.id} {comparison.order} {comparison.role}"
-        return [Request((Message("user", shown + comparison.critique),))]
+        messages = (Message("user", shown + comparison.critique),)
+        return [Request(messages, temperature=self.temperature)]
 
 
 @dataclass

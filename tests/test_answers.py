@@ -1,6 +1,8 @@
 """Each content is asked at most once, and whatever goes wrong becomes a failure."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,6 @@ from rrm_harness import (
     Judge,
     Judgment,
     Message,
-    Outcome,
     Request,
     SpecError,
     Strategy,
@@ -53,6 +54,32 @@ class TwoRequests(FakeModelJudge):
     ) -> Judgment:
         text = " then ".join(completion.text for completion in completions)
         return replace(super().parse(comparison, completions), text=text)
+
+
+@dataclass
+class Reader(FakeModelJudge):
+    """A judge that reads the verdicts that it knows out of the completion."""
+
+    understood: Sequence[str] = ("A", "B")
+
+    def parse(
+        self, comparison: Comparison, completions: Sequence[Completion]
+    ) -> Judgment:
+        (completion,) = completions
+        if completion.text not in self.understood:
+            return self.decide(comparison)
+        first = float(completion.text == "A")
+        return Judgment((first, 1 - first), text=completion.text)
+
+
+@dataclass
+class Rendering(FakeModelJudge):
+    """A judge that makes this one request of everything."""
+
+    request: Request = field(default_factory=lambda: Request(()))
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:
+        return [self.request]
 
 
 @dataclass
@@ -93,6 +120,25 @@ class Confused(FakeEngine):
         return [(99, Completion())]
 
 
+@dataclass
+class Broken(FakeEngine):
+    """An engine that raises an error when it is given something or waited for."""
+
+    error: Exception = field(default_factory=lambda: RuntimeError("no driver"))
+    at: str = "submit"
+
+    def submit(self, ticket: int, request: Request) -> None:
+        if self.at == "submit":
+            raise self.error
+        super().submit(ticket, request)
+
+    def collect(self) -> Iterator[tuple[int, Completion]]:
+        if self.at == "collect":
+            raise self.error
+        yield from super().collect()
+        raise self.error
+
+
 def build(spec: str) -> Strategy:
     return host.default().build("strategies", spec)
 
@@ -117,6 +163,21 @@ def answered(
     return came[0][1]
 
 
+def submitted(judge: Judge, *comparisons: Comparison) -> list[Request]:
+    """What an engine is given when these are asked in one run."""
+    engine = FakeEngine()
+    answers = Answers({"judge": Bench(judge, engine)})
+    for comparison in comparisons:
+        answers.ask(comparison, "waiter")
+    return list(engine.waiting.values())
+
+
+def rows(path: Path, table: str) -> list[tuple]:
+    """What is on disk."""
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+
+
 def finished(
     answers: Answers, spec: str = "single", examples: Sequence[Example] = (example(),)
 ) -> list[Finished]:
@@ -139,8 +200,8 @@ def test_a_judge_without_requests_answers_at_once() -> None:
     answer = answers.ask(ASKED, "waiter")
 
     assert answer is not None
-    assert answer.judgment == FIRST
-    assert not answers.waiting
+    assert answer == Answer(FIRST, first=True, stored=False)
+    assert not answers.outstanding
 
 
 def test_a_request_is_answered_to_whoever_waits() -> None:
@@ -151,7 +212,8 @@ def test_a_request_is_answered_to_whoever_waits() -> None:
 
     assert at_once is None
     assert waiter == "waiter"
-    assert answer.judgment == FIRST
+    assert answer.judgment == replace(FIRST, completions=(Completion("done"),))
+    assert (answer.first, answer.stored) == (True, False)
 
 
 def test_the_same_question_in_flight_is_asked_once() -> None:
@@ -160,27 +222,149 @@ def test_the_same_question_in_flight_is_asked_once() -> None:
 
     answers.ask(ASKED, "one")
     answers.ask(ASKED, "other")
-    came = [(waiter, answer.cached) for waiter, answer in answers.collect()]
+    came = [(waiter, answer.first) for waiter, answer in answers.collect()]
 
     assert engine.answered == 1
-    assert came == [("one", False), ("other", True)]
+    assert came == [("one", True), ("other", False)]
 
 
-def test_another_sample_is_another_question() -> None:
-    engine = FakeEngine()
-    answers = Answers({"judge": Bench(FakeModelJudge(always(FIRST)), engine)})
+def test_a_judgment_that_comes_up_again_is_not_the_first_of_its_content() -> None:
+    answers = Answers({"judge": Bench(FakeModelJudge(always(FIRST)), FakeEngine())})
 
     answers.ask(ASKED, "one")
-    answers.ask(ASKED.resampled(1), "other")
+    ((_, first),) = answers.collect()
+    answers.ask(ASKED, "other")
+    ((_, second),) = answers.collect()
+
+    assert (first.first, second.first) == (True, False)
+    assert first.judgment == second.judgment
+
+
+@pytest.mark.parametrize(
+    "other",
+    [ASKED.resampled(1), replace(ASKED, seed=1)],
+    ids=["sample", "seed of the run"],
+)
+def test_a_sampled_request_is_asked_anew_for_every_sample(other: Comparison) -> None:
+    requests = submitted(FakeModelJudge(always(FIRST)), ASKED, other)
+
+    assert len(requests) == 2
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request((Message("user", "which?"),)),
+        Request((Message("user", "which?"),), "score", temperature=1.0),
+    ],
+    ids=["temperature 0", "score"],
+)
+def test_a_request_with_one_answer_is_asked_once_for_all_samples(
+    request_: Request,
+) -> None:
+    others = [
+        ASKED.resampled(1),
+        replace(ASKED, seed=1),
+        replace(ASKED, critique="why"),
+        Comparison.of(replace(ASKED.example, metadata={"a": 1})),
+    ]
+
+    requests = submitted(Rendering(always(FIRST), request=request_), ASKED, *others)
+
+    assert requests == [request_]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"messages": (Message("user", "other"),)},
+        {"kind": "score"},
+        {"temperature": 0.5},
+        {"top_p": 0.5},
+        {"max_tokens": 7},
+        {"seed": 3},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_request_is_another_question(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    with RunStore(tmp_path / "store") as store:
+        for request in (Request(()), replace(Request(()), **change)):
+            judge = Rendering(always(FIRST), request=request)
+            assert not answered(judge, FakeEngine(), store).stored
+
+
+def test_the_same_request_to_another_role_is_another_question() -> None:
+    engine = FakeEngine()
+    judge = Rendering(lambda shown: Judgment((1.0,) * (1 + (shown.role == "judge"))))
+    bench = Bench(judge, engine)
+    answers = Answers({"judge": bench, "meta": bench})
+
+    answers.ask(ASKED, "judge")
+    answers.ask(replace(ASKED, role="meta"), "meta")
 
     assert len(engine.waiting) == 2
 
 
+def test_the_role_is_part_of_what_a_judge_without_requests_is_asked() -> None:
+    bench = Bench(
+        FakeJudge(lambda shown: Judgment((1.0,) * (1 + (shown.role == "judge"))))
+    )
+    answers = Answers({"judge": bench, "meta": bench})
+
+    came = [answers.ask(each, "") for each in (ASKED, replace(ASKED, role="meta"))]
+
+    assert [len(each.judgment.scores) for each in came if each] == [2, 1]
+
+
+def test_a_sampled_request_is_given_a_seed() -> None:
+    judge = FakeModelJudge(always(FIRST))
+    asked = [
+        ASKED,
+        ASKED.resampled(1),
+        replace(ASKED, seed=1),
+        Comparison.of(example(id="other")),
+    ]
+
+    seeds = [request.seed for request in submitted(judge, *asked)]
+
+    assert None not in seeds
+    assert len(set(seeds)) == 4
+    assert seeds == [request.seed for request in submitted(judge, *asked)]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [Request((), temperature=1.0, seed=7), Request(()), Request((), "score")],
+    ids=["seed of its own", "temperature 0", "score"],
+)
+def test_any_other_request_is_left_as_it_is(request_: Request) -> None:
+    judge = Rendering(always(FIRST), request=request_)
+
+    assert submitted(judge, ASKED) == [request_]
+
+
+def test_keys_stay_what_they_are(tmp_path: Path) -> None:
+    """Or all that users have stored is asked anew: a new field changes no key."""
+    request = Request((Message("user", "which?"),), max_tokens=7)
+    with RunStore(tmp_path / "store") as store:
+        for temperature in (0.0, 1.0):
+            asked = replace(request, temperature=temperature)
+            answered(Rendering(always(FIRST), request=asked), FakeEngine(), store)
+
+    assert sorted(row[0].hex() for row in rows(tmp_path / "store", "judgments")) == [
+        "102f3cec8c835320b54a4f02a2f1e11b",
+        "1b6d8496e5e90c779ea219cc98dbf796",
+    ]
+
+
 def test_completions_are_read_in_the_order_of_their_requests() -> None:
-    texts = {0: "draft", 1: "verdict"}
+    def reply(request: Request) -> Completion:
+        return Completion("verdict" if request.seed == 1 else "draft")
 
     for seed in range(6):
-        engine = FakeEngine(lambda request: Completion(texts[request.seed]), seed)
+        engine = FakeEngine(reply, seed)
         answer = answered(TwoRequests(always(FIRST)), engine)
 
         assert answer.judgment.text == "draft then verdict"
@@ -205,12 +389,53 @@ def test_the_tokens_of_a_judgment_that_failed_are_counted() -> None:
     assert tokens == (10, 3)
 
 
-def test_a_judge_without_requests_says_itself_what_it_used() -> None:
-    judgment = Judgment((1.0, 0.0), prompt_tokens=7, completion_tokens=2)
+@pytest.mark.parametrize("judgment", [FIRST, Judgment.failed(Failure.UNPARSABLE)])
+def test_a_judgment_carries_what_it_was_read_from(judgment: Judgment) -> None:
+    def reply(request: Request) -> Completion:
+        return Completion("verdict" if request.seed == 1 else "draft", (), None)
 
-    answer = answered(FakeJudge(always(judgment)))
+    answer = answered(TwoRequests(always(judgment)), FakeEngine(reply))
 
-    assert answer.judgment == judgment
+    assert answer.judgment.completions == (Completion("draft"), Completion("verdict"))
+
+
+def test_a_judgment_that_no_engine_was_asked_for_was_read_from_nothing() -> None:
+    made_up = replace(FIRST, completions=(Completion("no", prompt_tokens=7),))
+
+    answer = answered(FakeJudge(always(made_up)))
+
+    assert answer.judgment == FIRST
+    assert answer.judgment.prompt_tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "failure"),
+    [
+        (Judgment.failed(Failure.UNPARSABLE, "cut off"), Failure.TRUNCATED),
+        (Judgment.failed(Failure.REFUSED), Failure.REFUSED),
+        (Judgment((1.0,)), Failure.INVALID_SCORE),
+        (FIRST, None),
+    ],
+    ids=["unparsable", "refused", "invalid score", "readable"],
+)
+def test_a_reply_that_was_cut_and_cannot_be_read_is_truncated(
+    found: Judgment, failure: Failure | None
+) -> None:
+    engine = FakeEngine(always(Completion("the begin", finish="length")))
+
+    answer = answered(FakeModelJudge(always(found)), engine)
+
+    assert answer.judgment.failure is failure
+    if failure is Failure.TRUNCATED:
+        assert answer.judgment.text == "cut off"
+
+
+def test_a_reply_that_ended_and_cannot_be_read_is_not_truncated() -> None:
+    unreadable = always(Judgment.failed(Failure.UNPARSABLE))
+
+    answer = answered(FakeModelJudge(unreadable), FakeEngine())
+
+    assert answer.judgment.failure is Failure.UNPARSABLE
 
 
 @pytest.mark.parametrize("failure", Failure)
@@ -222,13 +447,14 @@ def test_what_failed_in_the_engine_is_the_failure_of_the_judgment(
 
     answer = answered(judge, FakeEngine(always(reply)))
 
-    assert answer.judgment == Judgment.failed(failure, "the beginning")
+    told = Judgment.failed(failure, "the beginning")
+    assert answer.judgment == replace(told, completions=(reply,))
     assert judge.asked == []
 
 
 def test_one_failed_request_fails_the_judgment() -> None:
     def reply(request: Request) -> Completion:
-        return Completion(failure=Failure.TOO_LONG if request.seed else None)
+        return Completion(failure=Failure.TOO_LONG if request.seed == 1 else None)
 
     answer = answered(TwoRequests(always(FIRST)), FakeEngine(reply))
 
@@ -371,7 +597,59 @@ def test_a_stored_judgment_is_not_asked_again(tmp_path: Path) -> None:
         answer = answered(FakeModelJudge(always(FIRST)), engine, store)
 
     assert engine.answered == 0
-    assert (answer.judgment, answer.cached) == (FIRST, True)
+    assert answer.judgment == replace(FIRST, completions=(Completion("done"),))
+    assert (answer.first, answer.stored) == (True, True)
+
+
+def test_a_stored_judgment_that_comes_up_again_is_not_the_first(tmp_path: Path) -> None:
+    judge = FakeModelJudge(always(FIRST))
+    with RunStore(tmp_path / "store") as store:
+        answered(judge, FakeEngine(), store)
+        answers = Answers({"judge": Bench(judge, FakeEngine())}, store)
+
+        came = [answers.ask(ASKED, "waiter") for _ in range(2)]
+
+    assert [each.first for each in came if each] == [True, False]
+
+
+def test_a_stored_judgment_is_read_anew_by_a_mended_parser(tmp_path: Path) -> None:
+    other = Judgment((0.0, 1.0), text="read anew")
+    reply = Completion("[[B]]", prompt_tokens=10, completion_tokens=3)
+    with RunStore(tmp_path / "store") as store:
+        answered(FakeModelJudge(always(FIRST)), FakeEngine(always(reply)), store)
+
+    engine = FakeEngine()
+    with RunStore(tmp_path / "store") as store:
+        answer = answered(FakeModelJudge(always(other)), engine, store)
+
+    assert engine.answered == 0
+    assert answer.stored
+    assert answer.judgment == replace(other, completions=(reply,))
+    assert (answer.judgment.prompt_tokens, answer.judgment.completion_tokens) == (10, 3)
+
+
+def test_what_a_mended_parser_cannot_read_is_asked_again(tmp_path: Path) -> None:
+    unreadable = always(Judgment.failed(Failure.UNPARSABLE))
+    replies = [("A", ("A", "B")), ("B", ("B",)), ("B", ("B",))]
+    came = []
+    for reply, understood in replies:
+        engine = FakeEngine(always(Completion(reply)))
+        judge = Reader(unreadable, understood=understood)
+        with RunStore(tmp_path / "store") as store:
+            answer = answered(judge, engine, store)
+        came.append((answer.judgment.text, answer.stored, engine.answered))
+
+    assert came == [("A", False, 1), ("B", False, 1), ("B", True, 0)]
+
+
+def test_a_judge_without_requests_decides_anew_what_is_stored(tmp_path: Path) -> None:
+    other = Judgment((0.0, 1.0))
+    with RunStore(tmp_path / "store") as store:
+        answered(FakeJudge(always(FIRST)), None, store)
+
+        answer = answered(FakeJudge(always(other)), None, store)
+
+    assert (answer.judgment, answer.stored) == (other, True)
 
 
 @pytest.mark.parametrize("judge", [FakeJudge, FakeModelJudge])
@@ -394,7 +672,8 @@ def test_a_failure_is_asked_again_in_the_next_run(tmp_path: Path) -> None:
         with RunStore(tmp_path / "store") as store:
             answer = answered(FakeModelJudge(always(judgment)), FakeEngine(), store)
 
-    assert (answer.judgment, answer.cached) == (FIRST, False)
+    assert answer.judgment.scores == FIRST.scores
+    assert (answer.first, answer.stored) == (True, False)
 
 
 def test_what_is_known_is_on_disk_before_an_engine_is_waited_for(
@@ -408,19 +687,16 @@ def test_what_is_known_is_on_disk_before_an_engine_is_waited_for(
         """An engine that looks at the disk whenever it is waited for."""
 
         def collect(self) -> list[tuple[int, Completion]]:
-            with RunStore(tmp_path / str(len(held)), [path]) as reader:
-                keys = [known.key for known in answers_so_far]
-                held.append(sum(reader.get(key, ASKED) is not None for key in keys))
+            held.append(len(rows(path, "judgments")))
             return super().collect()
 
-    answers_so_far: list[Answer] = []
     with RunStore(path) as store:
         judge = FakeModelJudge(always(FIRST))
         answers = Answers({"judge": Bench(judge, Watching())}, store)
         for burst in range(3):
             for sample in range(burst * 10, burst * 10 + 10):
                 answers.ask(ASKED.resampled(sample), sample)
-            answers_so_far += [answer for _, answer in answers.collect()]
+            list(answers.collect())
 
     assert held == [0, 10, 20]
 
@@ -440,10 +716,10 @@ def test_another_judge_or_engine_is_another_question(tmp_path: Path) -> None:
     ):
         with RunStore(tmp_path / "store") as store:
             answer = answered(judge(always(FIRST)), engine(), store)
-        asked.append((answer.key, answer.cached))
+        asked.append(answer.stored)
 
-    assert len({key for key, _ in asked}) == 3
-    assert not any(cached for _, cached in asked)
+    assert not any(asked)
+    assert len(rows(tmp_path / "store", "judgments")) == 3
 
 
 @pytest.mark.parametrize(
@@ -456,17 +732,29 @@ def test_another_judge_or_engine_is_another_question(tmp_path: Path) -> None:
         Comparison.of(example(id="other")),
         Comparison.of(replace(ASKED.example, prompt=(Message("user", "else"),))),
         Comparison.of(replace(ASKED.example, responses=("response 0", "changed"))),
+        Comparison.of(replace(ASKED.example, correct=(1,))),
+        Comparison.of(replace(ASKED.example, metadata={"level": 2})),
     ],
-    ids=["order", "sample", "seed", "critique", "id", "prompt", "responses"],
+    ids=[
+        "order",
+        "sample",
+        "seed",
+        "critique",
+        "id",
+        "prompt",
+        "responses",
+        "correct",
+        "metadata",
+    ],
 )
 def test_a_judge_without_requests_is_asked_anew_when_anything_differs(
     other: Comparison,
 ) -> None:
-    judge = FakeJudge(always(FIRST))
+    answers = Answers({"judge": Bench(FakeJudge(always(FIRST)))})
 
-    keys = {answered(judge, comparison=each).key for each in (ASKED, other)}
+    came = [answers.ask(each, "waiter") for each in (ASKED, ASKED, other)]
 
-    assert len(keys) == 2
+    assert [each.first for each in came if each] == [True, False, True]
 
 
 def test_a_pointwise_judge_is_asked_once_for_each_response_of_a_round_robin() -> None:
@@ -501,7 +789,8 @@ def test_a_pointwise_judge_that_fails_on_a_response_fails_the_comparison() -> No
 
     (done,) = finished(Answers({"judge": Bench(Pointwise(decide), FakeEngine())}))
 
-    assert done.outcome == Outcome(failure=Failure.TOO_LONG)
+    assert done.outcome.failure is Failure.TOO_LONG
+    assert done.outcome.scores == {}
 
 
 def test_a_pointwise_meta_judge_is_asked_about_the_whole_critique() -> None:
@@ -516,14 +805,34 @@ def test_a_pointwise_meta_judge_is_asked_about_the_whole_critique() -> None:
     assert [asked.order for asked in meta.asked] == [(0, 1)]
 
 
-def test_waiting_tells_whether_an_engine_owes_something() -> None:
-    answers = Answers({"judge": Bench(FakeModelJudge(always(FIRST)), FakeEngine())})
+def test_outstanding_tells_how_many_requests_the_engines_owe() -> None:
+    answers = Answers({"judge": Bench(TwoRequests(always(FIRST)), FakeEngine())})
 
-    def states() -> Iterator[bool]:
-        yield answers.waiting
+    def states() -> Iterator[int]:
+        yield answers.outstanding
         answers.ask(ASKED, "waiter")
-        yield answers.waiting
-        list(answers.collect())
-        yield answers.waiting
+        answers.ask(ASKED, "another")
+        yield answers.outstanding
+        while answers.outstanding:
+            list(answers.collect())
+            yield answers.outstanding
 
-    assert list(states()) == [False, True, False]
+    assert list(states()) == [0, 2, 1, 0]
+
+
+@pytest.mark.parametrize("at", ["submit", "collect", "after an answer"])
+def test_an_error_in_the_engine_is_told_as_one(at: str) -> None:
+    with pytest.raises(
+        EngineError, match=r"the engine failed \(RuntimeError: no driver\)"
+    ) as told:
+        answered(FakeModelJudge(always(FIRST)), Broken(at=at))
+
+    assert isinstance(told.value.__cause__, RuntimeError)
+
+
+@pytest.mark.parametrize("at", ["submit", "collect"])
+def test_an_engine_may_say_itself_what_is_to_be_mended(at: str) -> None:
+    engine = Broken(error=EngineError("give a smaller batch"), at=at)
+
+    with pytest.raises(EngineError, match=r"^give a smaller batch$"):
+        answered(FakeModelJudge(always(FIRST)), engine)

@@ -1,5 +1,6 @@
 """The command line, as a process: what it prints, how it ends, what it leaves."""
 
+import io
 import json
 import os
 import signal
@@ -13,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from rrm_harness import evaluate
+from rrm_harness import evaluate, report
+from rrm_harness.result import Result
 
 COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
 Mistake = Callable[..., str]
@@ -23,24 +25,53 @@ SLOW = '''
 import os, time
 from dataclasses import dataclass
 
-from rrm_harness import Judge, Judgment, chance, hookimpl
+from rrm_harness import Completion, Engine, Judge, Judgment, Message, Request
+from rrm_harness import chance, hookimpl
 
 
 @dataclass(frozen=True)
 class Slow(Judge):
-    """Takes its time over every comparison, and writes down what it was asked."""
+    """Asks a model about every comparison."""
+
+    def render(self, comparison):
+        asked = (comparison.example.id, *comparison.order, comparison.sample)
+        return [Request((Message("user", " ".join(map(str, asked))),))]
 
     def parse(self, comparison, completions):
+        key = completions[0].text
+        return Judgment(tuple(chance.uniform(key, i) for i in comparison.order))
+
+
+class SlowEngine(Engine):
+    """Takes its time over every request, and writes down what it was asked."""
+
+    identity = "slow"
+
+    def __init__(self):
+        self.waiting = []
+
+    def submit(self, ticket, request):
+        self.waiting.append((ticket, request.messages[0].content))
+
+    def collect(self):
+        ticket, asked = self.waiting.pop(0)
         time.sleep(float(os.environ["SLOW_SECONDS"]))
-        asked = (comparison.example.id, *comparison.order, comparison.sample)
         with open(os.environ["SLOW_LOG"], "a") as log:
-            print(*asked, file=log)
-        return Judgment(tuple(chance.uniform(*asked, i) for i in comparison.order))
+            print(asked, file=log)
+        return [(ticket, Completion(asked))]
+
+    def close(self):
+        self.waiting.clear()
 
 
 @hookimpl
 def register_judges(register):
     register("slow", Slow)
+
+
+@hookimpl
+def register_engines(register):
+    register("slow", SlowEngine)
 '''
 
 
@@ -114,11 +145,11 @@ class SlowRun:
         (folder / "rrm_slow.py").write_text(SLOW)
         self.log, self.output = folder / "log", folder / "run"
         self.log.touch()
-        arguments = ["run", "--judge", "slow", "--dataset", "sample,part=pairs"]
+        arguments = ["run", "--judge=slow", "--engine=slow"]
         self.command = [
             *arguments,
-            "--strategy",
-            "both-orders",
+            "--dataset=sample,part=pairs",
+            "--strategy=both-orders",
             "--output",
             self.output,
         ]
@@ -193,7 +224,7 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
     assert results["manifest"]["run"]["seed"] == 7
     assert results["manifest"]["run"]["limit"] == 2
     assert results["baselines"] == {}
-    assert (results["n"], results["skipped_rows"]) == (1, 1)
+    assert (results["n"], results["skipped_rows"]) == (2, 1)
 
 
 @pytest.mark.parametrize("failure", ["wrong", "exclude"])
@@ -269,7 +300,10 @@ def test_bad_rows_that_are_skipped_are_counted_in_the_table(tmp_path: Path) -> N
         (["--engine=vllm"], "no engines plugin is called 'vllm'"),
         (["--strategy=voting,n=5"], "voting has no option 'n'; known: k, stop"),
         (["--strategy=voting,k=five"], "k must be a whole number"),
-        (["--strategy=voting,k=0"], "k must be at least 1"),
+        (["--strategy=voting,k=0"], "k must be from 1 to 10,000"),
+        (["--strategy=voting,k=10001"], "k must be from 1 to 10,000"),
+        (["--strategy=sum-voting,k=10001"], "k must be from 1 to 10,000"),
+        (["--strategy=best-of-n of voting"], "a vote or a match needs rivals"),
         (["--strategy=single of voting"], "single takes no inner strategy"),
         (["--dataset=jsonl"], "jsonl needs path=...; write jsonl,path=VALUE"),
         (["--dataset=jsonl,path=/no/such.jsonl"], "/no/such.jsonl: no such file"),
@@ -306,12 +340,29 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> 
     assert files(tmp_path) == {"thesis.tex": b"mine"}
 
 
+def test_the_advice_for_a_mistake_can_be_followed_in_the_same_directory(
+    tmp_path: Path,
+) -> None:
+    command = ["run", "--judge=random", "--dataset=sample", "--limit=3", "--quiet"]
+    options = ["--strategy=sum-voting,k=2,meta=true", "--output", tmp_path / "run"]
+    row = {"order": [0, 1], "role": "meta", "failure": "refused", "example": "x"}
+    meta = f"--meta-judge=recorded,path={write(tmp_path / 'meta.jsonl', row)}"
+
+    assert "add --meta-judge SPEC" in mistake(*command, *options)
+
+    assert rrm(*command, *options, meta).returncode == 3
+
+
 def test_the_directory_of_another_run_is_refused_and_left_alone(run: Path) -> None:
     before = files(run)
 
-    message = mistake("run", "--judge=longest", "--dataset=sample", "--output", run)
+    message = mistake(
+        "run", "--judge=longest", "--dataset=sample,part=pairs", "--output", run
+    )
 
-    assert f"{run} holds another run (judge is 'First()' there" in message
+    judge = "rrm_harness.plugins.judges.baselines"
+    assert f"{run} holds another run (judge is '{judge}.First()' there" in message
+    assert f"'{judge}.Longest()' here)" in message
     assert files(run) == before
 
 
@@ -469,7 +520,9 @@ def test_a_report_can_be_written_to_a_file(finished: Path, tmp_path: Path) -> No
     assert page.read_text() == shown.stdout
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"results": {}}'])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", '{"results": {}}', '{"format": 2}']
+)
 def test_what_is_no_finished_run_is_not_reported(
     tmp_path: Path, content: str | None
 ) -> None:
@@ -479,6 +532,92 @@ def test_what_is_no_finished_run_is_not_reported(
     message = mistake("report", tmp_path)
 
     assert str(tmp_path / "results.json") in message
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A run with names that try every reader of a report."""
+    subsets = ["[/red]", "[bold]", "s\ud800", "a|b", "line\nbreak", " ", "x" * 300]
+    rows = [
+        {**PAIR, "id": f"{place}", "subset": subset}
+        for place, subset in enumerate(subsets)
+    ]
+    replies = [
+        {"example": "0", "order": [0, 1], "failure": "refused", "text": "[/red] no"},
+        {"example": "1", "order": [0, 1], "failure": "unparsable", "text": "\ud800"},
+        {"example": "2", "order": [0, 1], "failure": "refused", "text": "again"},
+    ]
+    data = write(tmp_path / "odd.jsonl", *rows)
+    recorded = write(tmp_path / "replies.jsonl", *replies)
+    evaluate(
+        f"recorded,path={recorded}",
+        f"jsonl,path={data}",
+        "single",
+        output=tmp_path / "run",
+    )
+    return tmp_path / "run"
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(odd: Path) -> None:
+    done = rrm("report", odd)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("[/red]", "[bold]", "a|b"):
+        assert name in done.stdout
+
+
+def test_the_first_failure_of_each_kind_is_shown(odd: Path) -> None:
+    done = rrm("report", odd)
+
+    assert "The first refused: 0: [/red] no" in done.stdout
+    assert "The first unparsable: 1: " in done.stdout
+    assert "The first not-recorded: 3: order [0, 1], sample 0 is not in" in done.stdout
+    assert "again" not in done.stdout.replace("asks them again", "")
+
+
+def test_a_name_that_is_no_text_can_be_written_to_a_page(
+    odd: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.md"
+
+    done = rrm("report", odd, "--markdown", page)
+    shown = rrm("report", odd, "--markdown", "-")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "\\ud800" in page.read_text(encoding="utf-8")
+    assert "| a\\|b | 1 |" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("odd")
+def test_names_that_look_like_markup_can_be_run(tmp_path: Path) -> None:
+    command = [f"--dataset=jsonl,path={tmp_path / 'odd.jsonl'}", "--judge=first"]
+
+    done = rrm("run", *command, "--output", tmp_path / "other")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "[/red]" in done.stdout
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_terminal_of_80_columns_cuts_no_number(finished: Path, several: bool) -> None:
+    from rich.console import Console
+
+    names = ["longest", "first"] if several else ["longest"]
+    runs: list[Any] = [
+        {**Result.read(finished / name).results, "dataset": f"a-long-name-{name}" * 5}
+        for name in names
+    ]
+    shown = io.StringIO()
+
+    report.show(runs, Console(width=80, file=shown, highlight=False))
+
+    words = shown.getvalue().replace("\n", " ").split()
+    for run in runs:
+        cells = report.row(run)
+        for column in ("n", "accuracy", "interval", "bounds", "failed", "comparisons"):
+            assert cells[column] in words
+    assert all(len(line) <= 80 for line in shown.getvalue().splitlines())
 
 
 def test_a_terminal_without_our_signs_shows_a_report_nevertheless(
@@ -546,7 +685,7 @@ def test_a_plugin_that_does_not_import_is_one_sentence(
     message = mistake("list", "judges", **slow.environment)
 
     assert "plugin rrm-slow:slow does not import" in message
-    assert "set RRM_HARNESS_DISABLE=slow to run without it" in message
+    assert "set RRM_HARNESS_DISABLE=rrm-slow:slow to run without it" in message
 
 
 def test_a_plugin_that_does_not_import_can_be_disabled(

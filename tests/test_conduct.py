@@ -172,8 +172,8 @@ def test_the_first_failure_of_a_kind_is_kept_with_its_example() -> None:
 
 def test_costs_and_notes_are_added_up() -> None:
     first, second = judged(A), judged(B)
-    first.keys, second.keys = {b"1", b"2"}, {b"3"}
-    first.cached, first.prompt_tokens, second.completion_tokens = 1, 10, 5
+    first.judgments, second.judgments = 2, 1
+    first.stored, first.prompt_tokens, second.completion_tokens = 1, 10, 5
     first.outcome = Outcome(notes={"votes_saved": 2})
     second.outcome = Outcome(notes={"votes_saved": 1, "byes": 1})
 

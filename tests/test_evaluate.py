@@ -2,11 +2,12 @@
 decides what comes out."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import pytest
 from rrm_harness import (
     BadRow,
     Comparison,
+    Completion,
     DataError,
     Dataset,
     Example,
@@ -24,6 +26,7 @@ from rrm_harness import (
     Message,
     OutputError,
     PluginError,
+    Request,
     Rule,
     SpecError,
     evaluate,
@@ -64,6 +67,22 @@ def pair(id: str, subset: str = "all") -> Example:  # noqa: A002
     return Example(id, (Message("user", "q"),), ("right", "wrong"), (0,), subset)
 
 
+@dataclass
+class Remembering(FakeEngine):
+    """An engine that remembers which requests it was given."""
+
+    requests: list[Request] = field(default_factory=list)
+
+    def submit(self, ticket: int, request: Request) -> None:
+        self.requests.append(request)
+        super().submit(ticket, request)
+
+    @property
+    def examples(self) -> list[str]:
+        """The examples that were asked about, by id."""
+        return sorted(each.messages[0].content.split()[0] for each in self.requests)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An empty folder that no other test's run lies beside."""
@@ -101,6 +120,8 @@ def test_the_results_have_every_key_of_the_contract(folder: Path) -> None:
     evaluate("longest", "sample", output=folder)
 
     found = results(folder)
+    assert found["format"] == 1
+    assert found["forecast"] == 60
     assert found["dataset"] == "sample"
     assert found["judge"] == "longest"
     assert found["strategy"] == "single,order=seeded"
@@ -189,41 +210,233 @@ def test_the_same_command_again_asks_nothing_and_writes_the_same(
     assert ((folder / "outcomes.jsonl").read_bytes(), lasting(folder)) == before
 
 
+def ask(output: Path, **options: Any) -> Remembering:
+    """Run a judge of a model that knows; return its engine."""
+    engine = Remembering()
+    command = {"judge": FakeModelJudge(prefer("right")), "dataset": Pairs(3), **options}
+    evaluate(**command, output=output, engine=engine)
+    return engine
+
+
 def test_another_strategy_beside_it_reuses_its_judgments(folder: Path) -> None:
-    evaluate(FakeJudge(prefer("right")), Pairs(9), "both-orders", output=folder / "a")
-    judge = FakeJudge(prefer("right"))
+    ask(folder / "a", dataset=Pairs(9), strategy="both-orders")
 
-    evaluate(judge, Pairs(9), "single,order=reversed", output=folder / "b")
+    engine = ask(folder / "b", dataset=Pairs(9), strategy="single,order=reversed")
 
-    assert judge.asked == []
+    assert engine.requests == []
     assert results(folder / "b")["cached"] == 9
 
 
 def test_more_votes_ask_only_for_the_further_ones(folder: Path) -> None:
-    few, more = FakeJudge(prefer("right")), FakeJudge(prefer("right"))
-    evaluate(few, Pairs(4), "voting,k=4,stop=none", output=folder / "few")
+    few = ask(folder / "few", strategy="voting,k=4,stop=none")
 
-    evaluate(more, Pairs(4), "voting,k=8,stop=none", output=folder / "more")
+    more = ask(folder / "more", strategy="voting,k=8,stop=none")
+    everything = ask(folder / "all", strategy="voting,k=8,stop=none", reuse=[])
 
-    assert sorted({asked.sample for asked in more.asked}) == [4, 5, 6, 7]
+    assert len(few.requests) == len(more.requests) == 3 * 4
+    seeds = [{each.seed for each in engine.requests} for engine in (few, more)]
+    assert seeds[0] | seeds[1] == {each.seed for each in everything.requests}
+    assert len(seeds[0] | seeds[1]) == 3 * 8
 
 
 def test_reusing_nothing_asks_everything_anew(folder: Path) -> None:
-    evaluate(FakeJudge(prefer("right")), Pairs(3), output=folder / "a")
-    judge = FakeJudge(prefer("right"))
+    ask(folder / "a")
 
-    evaluate(judge, Pairs(3), output=folder / "b", reuse=[])
+    engine = ask(folder / "b", reuse=[])
 
-    assert len(judge.asked) == 3
+    assert len(engine.requests) == 3
 
 
 def test_a_run_elsewhere_is_reused_when_it_is_named(folder: Path) -> None:
-    evaluate(FakeJudge(prefer("right")), Pairs(3), output=folder / "far" / "a")
-    judge = FakeJudge(prefer("right"))
+    ask(folder / "far" / "a")
 
-    evaluate(judge, Pairs(3), output=folder / "b", reuse=[folder / "far" / "a"])
+    engine = ask(folder / "b", reuse=[folder / "far" / "a"])
 
-    assert judge.asked == []
+    assert engine.requests == []
+
+
+def test_a_judge_whose_parsing_was_mended_reads_the_stored_replies_anew(
+    folder: Path,
+) -> None:
+    first = ask(folder / "a", judge=FakeModelJudge(prefer("wrong")))
+    before = results(folder / "a")
+
+    again = ask(folder / "a")
+    beside = ask(folder / "b")
+
+    assert (len(first.requests), again.requests, beside.requests) == (3, [], [])
+    assert before["accuracy"] == 0.0
+    for directory in (folder / "a", folder / "b"):
+        assert results(directory)["accuracy"] == 1.0
+        assert results(directory)["cached"] == 3
+
+
+def test_a_judge_without_an_engine_is_read_anew_as_well(folder: Path) -> None:
+    evaluate(FakeJudge(prefer("wrong")), Pairs(3), output=folder)
+
+    evaluate(FakeJudge(prefer("right")), Pairs(3), output=folder)
+
+    assert results(folder)["accuracy"] == 1.0
+
+
+def test_a_stored_reply_that_is_no_longer_read_is_asked_again(folder: Path) -> None:
+    def strict(shown: Comparison) -> Judgment:
+        unreadable = shown.example.id == "pair-1"
+        return Judgment.failed(Failure.UNPARSABLE) if unreadable else A
+
+    ask(folder)
+
+    engine = ask(folder, judge=FakeModelJudge(strict))
+
+    assert engine.examples == ["pair-1"]
+    assert results(folder)["failures"] == {"unparsable": 1}
+
+
+def counting_tokens(_: Request) -> Completion:
+    return Completion("done", prompt_tokens=7, completion_tokens=2)
+
+
+def test_what_is_not_sampled_is_asked_and_paid_for_once(folder: Path) -> None:
+    engine = Remembering(counting_tokens)
+    judge = FakeModelJudge(prefer("right"), temperature=0.0)
+
+    evaluate(judge, Pairs(3), "voting,k=5,stop=none", output=folder, engine=engine)
+
+    assert engine.examples == ["pair-0", "pair-1", "pair-2"]
+    found = results(folder)
+    assert (found["comparisons"], found["judgments"], found["cached"]) == (15, 3, 0)
+    assert found["tokens"] == {"prompt": 21, "completion": 6}
+
+
+@dataclass(frozen=True)
+class Copies(Pairs):
+    """Pairs that come again under another id."""
+
+    def examples(self) -> Iterator[Example | BadRow]:
+        for number in range(self.count):
+            yield pair(f"pair-{number}")
+
+
+class Blind(FakeModelJudge):
+    """A judge to which all examples look the same."""
+
+    def render(self, comparison: Comparison) -> list[Request]:
+        content = str(comparison.responses)
+        return [Request((Message("user", content),), temperature=self.temperature)]
+
+
+def test_one_content_in_several_examples_counts_once(folder: Path) -> None:
+    judge = Blind(prefer("right"))
+    engine = Remembering(counting_tokens)
+
+    evaluate(judge, Copies(4), output=folder / "a", engine=engine)
+    evaluate(judge, Copies(4), output=folder / "b", engine=FakeEngine())
+
+    assert len(engine.requests) == 1
+    found = [results(folder / name) for name in ("a", "b")]
+    assert [each["comparisons"] for each in found] == [4, 4]
+    assert [each["judgments"] for each in found] == [1, 1]
+    assert [each["cached"] for each in found] == [0, 1]
+    assert found[0]["tokens"] == found[1]["tokens"] == {"prompt": 7, "completion": 2}
+
+
+def test_every_vote_of_a_sampling_model_is_asked_and_counts(folder: Path) -> None:
+    engine = ask(folder, strategy="voting,k=5,stop=none")
+
+    assert len(engine.requests) == results(folder)["judgments"] == 15
+
+
+class Other(FakeModelJudge):
+    """Another judge."""
+
+    identity = "other"
+
+
+def test_the_neighbors_of_another_judge_are_not_even_opened(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(folder / "a", judge=Other(prefer("right")))
+    (folder / "a" / "judgments.sqlite").write_bytes(b"garbage" * 1000)
+
+    with caplog.at_level(logging.WARNING, "rrm_harness"):
+        ask(folder / "b")
+
+    assert caplog.messages == []
+
+
+def test_the_meta_judgments_of_a_neighbor_are_reused_under_another_judge(
+    folder: Path,
+) -> None:
+    def run(name: str, judge: FakeModelJudge) -> list[str]:
+        engine, meta = FakeEngine(), Remembering()
+        evaluate(
+            judge,
+            Pairs(3),
+            "sum-voting,k=2,meta=true,order=given",
+            output=folder / name,
+            engine=engine,
+            meta_judge=Meta(lambda _: Judgment((1.0,))),
+            meta_engine=meta,
+        )
+        return meta.examples
+
+    assert len(run("a", FakeModelJudge(prefer("right")))) == 6
+    assert run("b", Other(prefer("right"))) == []
+
+
+class Meta(FakeModelJudge):
+    """A judge of judgments."""
+
+    identity = "meta"
+
+
+def test_a_neighbor_without_a_manifest_is_not_read(folder: Path) -> None:
+    ask(folder / "a")
+    (folder / "a" / "manifest.json").unlink()
+
+    assert len(ask(folder / "b").requests) == 3
+
+
+def test_another_users_neighbor_is_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(folder / "a")
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+
+    assert len(ask(folder / "b").requests) == 3
+
+
+def damage(store: Path) -> None:
+    """Leave the first pages, so that it opens, and spoil the rest."""
+    content = bytearray(store.read_bytes())
+    content[4096:] = b"\xa5" * len(content[4096:])
+    store.write_bytes(content)
+
+
+def spoil(store: Path) -> None:
+    store.write_bytes(b"garbage" * 1000)
+
+
+@pytest.mark.parametrize("harm", [damage, spoil])
+def test_a_broken_neighbor_is_done_without_and_told(
+    folder: Path, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(folder / "a")
+    harm(folder / "a" / "judgments.sqlite")
+
+    with caplog.at_level(logging.WARNING, "rrm_harness"):
+        engine = ask(folder / "b")
+
+    assert len(engine.requests) == 3
+    assert any(str(folder / "a") in message for message in caplog.messages)
+
+
+def test_a_broken_run_that_is_named_for_reuse_is_refused(folder: Path) -> None:
+    ask(folder / "a")
+    spoil(folder / "a" / "judgments.sqlite")
+
+    with pytest.raises(OutputError, match="holds no judgments to reuse"):
+        ask(folder / "b", reuse=[folder / "a"])
 
 
 def test_a_run_that_is_named_for_reuse_must_be_one(folder: Path) -> None:
@@ -232,14 +445,11 @@ def test_a_run_that_is_named_for_reuse_must_be_one(folder: Path) -> None:
 
 
 def test_a_store_stays_complete_when_its_neighbor_is_deleted(folder: Path) -> None:
-    evaluate(FakeJudge(prefer("right")), Pairs(3), output=folder / "a")
-    evaluate(FakeJudge(prefer("right")), Pairs(3), output=folder / "b")
+    ask(folder / "a")
+    ask(folder / "b")
     (folder / "a").rename(folder.with_name("gone"))
-    judge = FakeJudge(prefer("right"))
 
-    evaluate(judge, Pairs(3), output=folder / "b")
-
-    assert judge.asked == []
+    assert ask(folder / "b").requests == []
 
 
 def test_a_limit_takes_the_first_examples(folder: Path) -> None:
@@ -250,6 +460,17 @@ def test_a_limit_takes_the_first_examples(folder: Path) -> None:
     ]
 
 
+def test_a_limit_counts_good_rows_alone(folder: Path) -> None:
+    data = Pairs(30, bad=(0, 3, 5, 9))
+
+    evaluate("first", data, output=folder, limit=4, skip_bad_rows=True)
+
+    assert [line["id"] for line in outcomes(folder)] == [
+        f"pair-{number}" for number in (1, 2, 4, 6)
+    ]
+    assert results(folder)["skipped_rows"] == 3
+
+
 def test_failures_are_asked_again_on_the_next_run_and_nothing_else(
     folder: Path,
 ) -> None:
@@ -257,16 +478,15 @@ def test_failures_are_asked_again_on_the_next_run_and_nothing_else(
         failed = shown.example.id in ("pair-1", "pair-4")
         return Judgment.failed(Failure.ENGINE_ERROR) if failed else A
 
-    evaluate(FakeJudge(moody), Pairs(6), output=folder)
+    ask(folder, judge=FakeModelJudge(moody), dataset=Pairs(6))
     first = results(folder)
-    recovered = FakeJudge(lambda _: A)
 
-    evaluate(recovered, Pairs(6), output=folder)
+    recovered = ask(folder, judge=FakeModelJudge(lambda _: A), dataset=Pairs(6))
 
     assert first["failures"] == {"engine-error": 2}
     assert first["accuracy"] == pytest.approx(4 / 6)
     assert first["bounds"] == pytest.approx([4 / 6, 1.0])
-    assert [asked.example.id for asked in recovered.asked] == ["pair-1", "pair-4"]
+    assert recovered.examples == ["pair-1", "pair-4"]
     assert results(folder)["failures"] == {}
     assert results(folder)["accuracy"] == 1.0
     assert results(folder)["cached"] == 4
@@ -295,6 +515,16 @@ def test_nothing_scored_has_no_accuracy(folder: Path) -> None:
     assert result.interval is None
     assert result.results["n"] == 0
     assert result.results["bounds"] == [0.0, 1.0]
+
+
+def test_nothing_judged_says_nothing_about_the_judge(folder: Path) -> None:
+    broken = FakeJudge(lambda _: Judgment.failed(Failure.REFUSED))
+
+    result = evaluate(broken, Pairs(3), output=folder)
+
+    assert result.accuracy == 0.0
+    assert result.interval == (0.0, 1.0)
+    assert result.results["failed_examples"] == result.results["examples"] == 3
 
 
 def test_two_seeds_differ(folder: Path) -> None:
@@ -461,6 +691,135 @@ def test_the_directory_of_another_run_is_refused_and_left_as_it_is(
     assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
 
 
+def test_the_parts_of_a_dataset_are_different_runs(folder: Path) -> None:
+    evaluate("first", "sample,part=pairs", output=folder)
+
+    with pytest.raises(OutputError, match=r"dataset is .*pairs.*best-of-8"):
+        evaluate("first", "sample,part=best-of-8", output=folder)
+
+
+def test_where_a_dataset_lies_does_not_tell_runs_apart(folder: Path) -> None:
+    row = {"id": "x", "prompt": "q", "responses": ["a", "bb"], "correct": [0]}
+    data = [folder / name / "rows.jsonl" for name in ("one", "two")]
+    for path in data:
+        path.parent.mkdir()
+        path.write_text(json.dumps(row))
+
+    for path in data:
+        evaluate("first", f"jsonl,path={path}", output=folder / "run")
+
+    assert results(folder / "run")["cached"] == 1
+    assert results(folder / "run")["dataset"] == f"jsonl,path={data[1]}"
+
+
+def test_a_dataset_that_was_given_as_a_spec_is_reported_so(folder: Path) -> None:
+    evaluate("first", "sample,part=pairs", output=folder)
+
+    assert results(folder)["dataset"] == "sample,part=pairs"
+
+
+class OtherEngine(FakeEngine):
+    """An engine that may answer otherwise."""
+
+    identity = "another model"
+
+
+@pytest.mark.parametrize("role", ["engine", "meta_engine"])
+def test_another_engine_is_another_run(folder: Path, role: str) -> None:
+    judge, meta = FakeModelJudge(prefer("right")), Meta(lambda _: Judgment((1.0,)))
+    command: Json = {
+        "judge": judge,
+        "dataset": Pairs(3),
+        "strategy": "sum-voting,k=2,meta=true",
+        "meta_judge": meta,
+        "engine": FakeEngine(),
+        "meta_engine": FakeEngine(),
+        "output": folder,
+    }
+    evaluate(**command)
+
+    with pytest.raises(OutputError, match=f"{role.replace('_', ' ')} is 'fake' there"):
+        evaluate(**{**command, role: OtherEngine()})
+
+
+def test_the_forecast_is_the_most_that_could_be_asked(folder: Path) -> None:
+    evaluate("first", "sample", "knockout of voting,k=3", output=folder)
+
+    found = results(folder)
+    assert found["forecast"] == 3 * (48 + 12 * 7)
+    assert found["comparisons"] == 2 * (48 + 12 * 7)
+
+
+def test_a_manifest_that_was_deleted_is_made_again(folder: Path) -> None:
+    ask(folder)
+    manifest = folder / "manifest.json"
+    before = json.loads(manifest.read_text())
+    manifest.write_text("{")
+    with pytest.raises(OutputError, match="delete it and run the same command again"):
+        ask(folder)
+    manifest.unlink()
+
+    engine = ask(folder)
+
+    assert engine.requests == []
+    assert json.loads(manifest.read_text()) == before
+
+
+def test_a_manifest_is_made_again_before_the_results_are_there(folder: Path) -> None:
+    ask(folder)
+    for name in ("manifest.json", "results.json", "outcomes.jsonl"):
+        (folder / name).unlink()
+
+    engine = ask(folder)
+
+    assert engine.requests == []
+    assert (folder / "manifest.json").is_file()
+
+
+def test_without_a_manifest_the_results_tell_of_another_run(folder: Path) -> None:
+    ask(folder)
+    (folder / "manifest.json").unlink()
+
+    with pytest.raises(OutputError, match="holds another run"):
+        ask(folder, strategy="both-orders")
+
+
+def test_without_a_manifest_a_folder_of_other_files_is_refused(folder: Path) -> None:
+    ask(folder)
+    (folder / "manifest.json").unlink()
+    (folder / "thesis.tex").touch()
+
+    with pytest.raises(OutputError, match=r"holds other files \('thesis.tex'\)"):
+        ask(folder)
+
+
+def test_the_command_that_a_message_advises_may_have_the_directory(
+    folder: Path,
+) -> None:
+    strategy = "sum-voting,k=2,meta=true"
+    with pytest.raises(SpecError, match="add --meta-judge SPEC"):
+        evaluate("random", Pairs(3), strategy, output=folder)
+
+    meta = FakeJudge(lambda _: Judgment((1.0,)))
+    result = evaluate("random", Pairs(3), strategy, output=folder, meta_judge=meta)
+
+    assert result.results["n"] == 3
+
+
+def test_a_mistake_does_not_give_up_the_directory_of_an_earlier_command(
+    folder: Path,
+) -> None:
+    judge = FakeModelJudge(prefer("right"))
+    ask(folder, judge=judge)
+    before = (folder / "manifest.json").read_bytes()
+    judge.most = 1
+
+    with pytest.raises(SpecError, match="takes 1 to 1"):
+        ask(folder, judge=judge)
+
+    assert (folder / "manifest.json").read_bytes() == before
+
+
 def test_a_run_that_judged_nothing_leaves_its_directory_to_the_mended_command(
     folder: Path,
 ) -> None:
@@ -513,10 +872,11 @@ def test_a_directory_with_another_programs_manifest_is_refused(folder: Path) -> 
         evaluate("first", Pairs(1), output=folder)
 
 
-def test_results_of_another_program_are_not_read(folder: Path) -> None:
-    (folder / "results.json").write_text('{"results": {}}')
+@pytest.mark.parametrize("content", ['{"results": {}}', '{"format": 2}', "{}"])
+def test_results_of_another_program_are_not_read(folder: Path, content: str) -> None:
+    (folder / "results.json").write_text(content)
 
-    with pytest.raises(OutputError, match="another program's"):
+    with pytest.raises(OutputError, match="another program's or another version's"):
         Result.read(folder)
 
 
@@ -570,5 +930,13 @@ def test_a_judge_that_takes_pairs_alone_says_what_to_do(folder: Path) -> None:
     judge = FakeJudge(prefer("right"))
     judge.most = 2
 
-    with pytest.raises(SpecError, match="use a strategy that asks less at a time"):
+    with pytest.raises(SpecError, match=r"takes 1 to 2; .* asks for fewer at a time"):
         evaluate(judge, "sample,part=best-of-8", output=folder)
+
+
+def test_a_judge_that_compares_says_what_shows_it_more(folder: Path) -> None:
+    judge = FakeJudge(prefer("right"))
+    judge.fewest = 2
+
+    with pytest.raises(SpecError, match=r"takes 2 to any number; .* shows more at a"):
+        evaluate(judge, "sample", "best-of-n", output=folder)

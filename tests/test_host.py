@@ -278,7 +278,6 @@ BROKEN = [
     "from rrm_harness import hookimpl\n@hookimpl\ndef register_judges(): 1 / 0",
     "from rrm_harness import hookimpl\n@hookimpl\ndef register_judgs(register): ...",
     "from rrm_harness import hookimpl\n@hookimpl\ndef register_judges(other): ...",
-    "def register_judges(register): ...",
     GOOD.format(judge="first"),  # a name that another plugin has
 ]
 
@@ -385,9 +384,7 @@ def test_the_word_of_in_an_options_value_is_kept(
     nested = host.default().build("strategies", spec.format(path=path))
 
     assert nested.bracket == str(path)
-    assert type(nested.inner).__name__ == (
-        "BothOrders" if "both" in spec else "Single"
-    )
+    assert type(nested.inner).__name__ == ("BothOrders" if "both" in spec else "Single")
 
 
 def test_only_strategies_nest_so_a_path_may_hold_the_word_of() -> None:

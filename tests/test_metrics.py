@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rrm_harness import Example, Failure, Outcome, Rule, Scored
+from rrm_harness import Example, Failure, Outcome, Rule, Scored, stats
 from rrm_harness.metrics import Numbers
 from rrm_harness.testing import example
 
@@ -107,6 +107,16 @@ def test_an_outcome_that_a_failure_could_have_changed_has_open_bounds() -> None:
     assert (row.credit, row.low, row.high) == (1.0, 0.0, 1.0)
 
 
+@pytest.mark.parametrize(("correct", "worth"), [((), 0.0), ((0, 1), 1.0)])
+@pytest.mark.parametrize("outcome", [FAILED, Outcome({0: 1.0}, uncertain=True)])
+def test_what_no_failure_could_have_changed_has_no_open_bounds(
+    correct: tuple[int, ...], worth: float, outcome: Outcome
+) -> None:
+    row = Rule().row(example(2, correct), outcome)
+
+    assert (row.low, row.high) == (worth, worth)
+
+
 def test_an_example_is_its_own_cluster_unless_it_says_otherwise() -> None:
     alone = Example("x", (), ("a", "b"), (0,))
     grouped = Example("x", (), ("a", "b"), (0,), cluster="prompt")
@@ -188,17 +198,52 @@ def test_independent_items_that_are_right_or_wrong_have_wilsons_interval() -> No
     assert found.interval.method == "Wilson"
 
 
-@pytest.mark.parametrize(
-    "counted",
-    [
-        [credited(1.0, id="x"), credited(0.5, id="y")],
-        [credited(1.0, id="x", cluster="p"), credited(0.0, id="y", cluster="p")],
-    ],
-)
-def test_partial_credit_and_shared_prompts_are_bootstrapped(
-    counted: list[Scored],
+def test_partial_credit_of_independent_items_has_wilsons_interval_too() -> None:
+    found = Rule().numbers(rows(a=[1, 0.5, 0.25], b=[0.25]))
+
+    assert found.interval == stats.wilson(2.0, 4)
+    assert found.subsets["a"]["accuracy_low"] == stats.wilson(1.75, 3).low
+
+
+def test_shared_prompts_are_bootstrapped() -> None:
+    counted = [
+        credited(float(prompt % 2), id=f"{prompt}-{number}", cluster=f"p{prompt}")
+        for prompt in range(6)
+        for number in range(2)
+    ]
+
+    found = Rule().numbers(counted)
+
+    assert found.interval.method.startswith("bootstrap")
+    assert found.interval.low < 0.5 < found.interval.high
+
+
+@pytest.mark.parametrize(("credit", "prompts"), [(1.0, 5), (0.0, 5), (0.5, 1)])
+def test_a_bootstrap_without_variance_counts_its_prompts_as_wilson_does(
+    credit: float, prompts: int
 ) -> None:
-    assert Rule().numbers(counted).interval.method.startswith("bootstrap")
+    counted = [
+        credited(credit, id=f"{prompt}-{number}", cluster=f"p{prompt}")
+        for prompt in range(prompts)
+        for number in range(3)
+    ]
+
+    found = Rule().numbers(counted)
+
+    expected = stats.wilson(credit * prompts, prompts)
+    assert found.interval == expected
+    part = found.subsets["all"]
+    assert (part["accuracy_low"], part["accuracy_high"]) == expected[:2]
+
+
+@pytest.mark.parametrize("average", ["subsets", "sections"])
+def test_a_mean_of_perfect_subsets_is_not_certain(average: Any) -> None:
+    rule = Rule(sections={"s": ["a"], "t": ["b"]}, average=average)
+
+    found = rule.numbers(rows(a=[1, 1, 1], b=[1, 1]))
+
+    assert found.interval == stats.wilson(5, 5)
+    assert found.sections["s"]["accuracy_low"] == stats.wilson(3, 3).low
 
 
 @pytest.mark.parametrize("average", ["subsets", "sections"])
@@ -253,6 +298,26 @@ def test_low_is_not_above_high(
     assert found.bounds[0] <= found.bounds[1]
     for part in [*found.subsets.values(), *found.sections.values()]:
         assert part["accuracy_low"] <= part["accuracy_high"]
+
+
+@given(RULES, SUBSETS)
+def test_no_interval_claims_certainty(
+    rule: Rule, subsets: dict[str, list[float | None]]
+) -> None:
+    found = numbers(rule, subsets)
+
+    assert found.interval.low < found.interval.high
+    for part in [*found.subsets.values(), *found.sections.values()]:
+        assert part["accuracy_low"] < part["accuracy_high"]
+
+
+@given(SUBSETS)
+def test_the_headline_of_independent_items_lies_within_its_interval(
+    subsets: dict[str, list[float | None]],
+) -> None:
+    found = numbers(Rule(), subsets)
+
+    assert found.interval.low <= found.accuracy <= found.interval.high
 
 
 @given(SUBSETS)

@@ -21,11 +21,13 @@ import pytest
 from rrm_harness import chance
 
 COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
-STRATEGIES = (
-    "voting,k=15,stop=none",
-    "knockout of both-orders of voting,k=3",
-    "elo of both-orders",
+COMMANDS = (  # judge and strategy
+    ("slow", "voting,k=15,stop=none"),
+    ("slow-model", "voting,k=15,stop=none"),
+    ("slow-model", "knockout of both-orders of voting,k=3"),
+    ("slow-model", "elo of both-orders"),
 )
+MODELS = [1, 2, 3]  # a judge without an engine reads anew: that costs nothing
 KILLS = 7  # of each strategy's run
 EXAMPLES, RESPONSES = 150, 4
 SECOND, SLACK = 1.0, 0.3
@@ -34,29 +36,84 @@ SLOW = '''
 import os, time
 from dataclasses import dataclass
 
-from rrm_harness import Failure, Judge, Judgment, chance, hookimpl
+from rrm_harness import Completion, Engine, Failure, Judge, Judgment, Message, Request
+from rrm_harness import chance, hookimpl
+
+BATCH = 16
+
+
+def work(asked):
+    """Write down when it is asked what, and take a while."""
+    line = f"{time.monotonic()} {asked}\\n"
+    log = os.open(os.environ["SLOW_LOG"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+    os.write(log, line.encode())
+    os.close(log)
+    time.sleep(0.001)
+
+
+def asked_of(comparison):
+    order = ",".join(map(str, comparison.order))
+    return f"{comparison.example.id} {order} {comparison.sample}"
+
+
+def decide(comparison):
+    """Fail now and then."""
+    asked = asked_of(comparison).split()
+    if chance.uniform(*asked) < 0.03:
+        return Judgment.failed(Failure.UNPARSABLE, "no verdict")
+    return Judgment(tuple(chance.uniform(*asked, i) for i in comparison.order))
 
 
 @dataclass(frozen=True)
 class Slow(Judge):
-    """Writes down when it is asked what, takes a while, and now and then fails."""
+    """A judge that needs no engine."""
 
     def parse(self, comparison, completions):
-        order = ",".join(map(str, comparison.order))
-        asked = (comparison.example.id, order, comparison.sample)
-        line = " ".join(map(str, (time.monotonic(), *asked))) + "\\n"
-        log = os.open(os.environ["SLOW_LOG"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-        os.write(log, line.encode())
-        os.close(log)
-        time.sleep(0.001)
-        if chance.uniform(*asked) < 0.03:
-            return Judgment.failed(Failure.UNPARSABLE, "no verdict")
-        return Judgment(tuple(chance.uniform(*asked, i) for i in comparison.order))
+        work(asked_of(comparison))
+        return decide(comparison)
+
+
+@dataclass(frozen=True)
+class SlowModel(Judge):
+    """A judge that samples a model."""
+
+    def render(self, comparison):
+        return [Request((Message("user", asked_of(comparison)),), temperature=1.0)]
+
+    def parse(self, comparison, completions):
+        return decide(comparison)
+
+
+class SlowEngine(Engine):
+    """Answers batches of requests, one after the other."""
+
+    identity = "slow"
+
+    def __init__(self):
+        self.waiting = []
+
+    def submit(self, ticket, request):
+        self.waiting.append((ticket, request.messages[0].content))
+
+    def collect(self):
+        batch, self.waiting = self.waiting[:BATCH], self.waiting[BATCH:]
+        for _, asked in batch:
+            work(asked)
+        return [(ticket, Completion("done")) for ticket, _ in batch]
+
+    def close(self):
+        self.waiting = []
 
 
 @hookimpl
 def register_judges(register):
     register("slow", Slow)
+    register("slow-model", SlowModel)
+
+
+@hookimpl
+def register_engines(register):
+    register("slow", SlowEngine)
 '''
 
 
@@ -85,6 +142,7 @@ class Attempt:
 class Story:
     """A command's life: run once in peace, and once with kills in between."""
 
+    judge: str
     strategy: str
     folder: Path
     data: Path
@@ -112,7 +170,7 @@ class Story:
             started = self._start(self.disturbed)
             if attempt % 4:  # every fourth may die before it asks anything
                 wait_until_it_asks(started, self.log)
-            moment = 2.2 * chance.uniform(self.strategy, "moment", attempt)
+            moment = 2.2 * chance.uniform(self.judge, self.strategy, attempt)
             try:
                 assert started.wait(moment) == 0
             except subprocess.TimeoutExpired:
@@ -127,8 +185,9 @@ class Story:
         path = os.pathsep.join([plugin, *filter(None, [os.getenv("PYTHONPATH")])])
         dataset = ["--dataset", f"jsonl,path={self.data}"]
         options = ["--strategy", self.strategy, "--output", str(output), "--quiet"]
+        judge = ["--judge", self.judge, "--engine=slow"]
         return subprocess.Popen(
-            [COMMAND, "run", "--judge=slow", *dataset, *options],
+            [COMMAND, "run", *judge, *dataset, *options],
             env={**os.environ, "PYTHONPATH": path, "SLOW_LOG": str(self.log)},
         )
 
@@ -193,14 +252,14 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> list[Story]:
     rows = [json.dumps({**row, "id": f"row-{n}"}) for n in range(EXAMPLES)]
     data.write_text("\n".join(rows))
     found = []
-    for number, strategy in enumerate(STRATEGIES):
+    for number, command in enumerate(COMMANDS):
         (folder / str(number)).mkdir()
-        found.append(Story(strategy, folder / str(number), data))
+        found.append(Story(*command, folder / str(number), data))
     with ThreadPoolExecutor() as threads:
         return list(threads.map(Story.live, found))
 
 
-@pytest.fixture(params=range(len(STRATEGIES)), ids=STRATEGIES)
+@pytest.fixture(params=range(len(COMMANDS)))
 def story(request: pytest.FixtureRequest, stories: list[Story]) -> Story:
     return stories[request.param]
 
@@ -258,6 +317,7 @@ def test_a_kill_costs_at_most_a_seconds_work(story: Story) -> None:
         assert all(times[-1] - lost.time <= allowed for lost in attempt.lost)
 
 
+@pytest.mark.parametrize("story", MODELS, indirect=True)
 def test_what_a_kill_left_is_not_asked_again_unless_it_had_failed(story: Story) -> None:
     for before, after in pairwise(story.killed):
         again = before.stored & {each.what for each in after.asked}

@@ -22,9 +22,10 @@ from rrm_harness import (
     Strategy,
     chance,
     host,
+    schedule,
 )
 from rrm_harness.answers import Answers, Bench
-from rrm_harness.schedule import Finished, play_all
+from rrm_harness.schedule import BUFFER, Finished, play_all
 from rrm_harness.store import RunStore
 from rrm_harness.testing import FakeEngine, FakeJudge, FakeModelJudge, example
 
@@ -45,6 +46,18 @@ class Holding(FakeEngine):
         others = [ticket for ticket, id_ in ids.items() if id_ != self.held]
         ticket = min(others or ids)
         self.log.append(ids[ticket])
+        return [(ticket, self.reply(self.waiting.pop(ticket)))]
+
+
+@dataclass
+class InOrder(FakeEngine):
+    """An engine that answers what it was asked first, and notes how much waited."""
+
+    log: list[int] = field(default_factory=list)
+
+    def collect(self) -> list[tuple[int, Completion]]:
+        self.log.append(len(self.waiting))
+        ticket = min(self.waiting)
         return [(ticket, self.reply(self.waiting.pop(ticket)))]
 
 
@@ -176,20 +189,70 @@ def test_no_more_requests_wait_than_the_window_asks(window: int, arrival: int) -
 
 
 def test_the_window_is_filled_before_an_engine_is_waited_for() -> None:
+    engine = InOrder()
+
+    list(play_all(examples(20), build("single"), answers(None, engine), window=8))
+
+    assert engine.log == [8] * 13 + list(range(7, 0, -1))
+
+
+@pytest.mark.parametrize("window", [1, 2, 5])
+def test_one_slow_example_does_not_idle_the_engine(window: int) -> None:
     waiting = []
 
     @dataclass
-    class InOrder(FakeEngine):
-        """An engine that answers what it was asked first."""
+    class Watching(Holding):
+        """An engine that notes how much waits until it answers the slow one."""
 
         def collect(self) -> list[tuple[int, Completion]]:
             waiting.append(len(self.waiting))
-            ticket = min(self.waiting)
-            return [(ticket, self.reply(self.waiting.pop(ticket)))]
+            return super().collect()
 
-    list(play_all(examples(20), build("single"), answers(None, InOrder()), window=8))
+    engine = Watching()
+    asked = [example(id="slow"), *examples(200)]
 
-    assert waiting == [8] * 12 + list(range(8, 0, -1))
+    found = list(play_all(asked, build("single"), answers(None, engine), window=window))
+
+    quick = BUFFER * window - 1 if window > 1 else 0
+    assert engine.log.index("slow") == quick
+    assert waiting[: quick + 1] == sorted(
+        [window] * (quick - window + 2) + list(range(1, window)), reverse=True
+    )
+    assert [each.example for each in found] == asked
+
+
+@given(window=st.integers(1, 6), arrival=st.integers(0, 99))
+def test_no_more_examples_are_begun_than_the_buffer_holds(
+    window: int, arrival: int
+) -> None:
+    begun, yielded = 0, 0
+
+    def stream() -> Iterator[Example]:
+        nonlocal begun
+        for each in [example(id="slow"), *examples(120)]:
+            begun += 1
+            assert begun - yielded <= BUFFER * window
+            yield each
+
+    for engine in (Holding(), FakeEngine(seed=arrival)):
+        begun = yielded = 0
+        known = answers(None, engine)
+        found = play_all(stream(), build("single"), known, window=window)
+        for number, _ in enumerate(found, 1):
+            yielded = number
+
+
+@pytest.mark.parametrize(("votes", "most"), [(1, 10), (4, 13), (5, 14), (30, 39)])
+def test_no_example_is_begun_while_the_engines_owe_enough(
+    monkeypatch: pytest.MonkeyPatch, votes: int, most: int
+) -> None:
+    monkeypatch.setattr(schedule, "REQUESTS", 10)
+    engine = FakeEngine()
+
+    found = run(examples(50), build(f"voting,k={votes},stop=none"), None, engine)
+
+    assert engine.most == most
+    assert len(found) == 50
 
 
 def test_examples_are_read_as_they_are_needed() -> None:
@@ -200,10 +263,11 @@ def test_examples_are_read_as_they_are_needed() -> None:
             read.append(each)
             yield each
 
-    finished = play_all(stream(), build("single"), answers(), window=10)
+    known = answers(None, InOrder())
+    finished = play_all(stream(), build("single"), known, window=10)
     next(finished)
 
-    assert len(read) <= 10
+    assert len(read) == 10 + 1  # the window's, and the one that is finished
 
 
 def test_a_judge_that_answers_at_once_holds_one_example_at_a_time() -> None:
@@ -344,7 +408,24 @@ def test_two_examples_that_ask_the_same_in_flight_are_asked_once() -> None:
 
     assert engine.answered == 1
     assert [each.outcome.winners for each in finished] == [(0,)] * 5
-    assert [each.cached for each in finished] == [0, 1, 1, 1, 1]
+    assert [each.judgments for each in finished] == [1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("window", [1, 1024])
+@pytest.mark.parametrize("judgment", [FIRST, Judgment.failed(Failure.REFUSED)])
+def test_what_several_examples_ask_is_counted_for_the_first(
+    window: int, judgment: Judgment
+) -> None:
+    engine = FakeEngine(lambda _: Completion(prompt_tokens=10, completion_tokens=2))
+    known = answers(Identical(lambda _: judgment, temperature=0.0), engine)
+
+    found = list(play_all(examples(4), build("voting,k=3"), known, window=window))
+
+    assert [each.judgments for each in found] == [1, 0, 0, 0]
+    assert [each.stored for each in found] == [0] * 4
+    assert [each.prompt_tokens for each in found] == [10, 0, 0, 0]
+    assert [each.completion_tokens for each in found] == [2, 0, 0, 0]
+    assert all(each.judged for each in found)
 
 
 def test_plays_of_an_example_that_ask_the_same_in_flight_are_asked_once() -> None:
@@ -371,7 +452,7 @@ def test_each_content_of_an_example_is_counted_once() -> None:
 
     (finished,) = run([example()], Script(twice), engine=engine)
 
-    assert len(finished.keys) == 1
+    assert (finished.judgments, finished.stored) == (1, 0)
     assert len(finished.judged) == 3
     assert (finished.prompt_tokens, finished.completion_tokens) == (10, 2)
 
@@ -394,10 +475,11 @@ def test_a_second_run_asks_nothing_and_finds_the_same(tmp_path: Path) -> None:
             runs.append(run(examples(9), build("voting,k=5"), judge, engine, store))
 
     first, second = runs
-    assert engine.answered == sum(len(each.keys) for each in first)
+    assert engine.answered == sum(each.judgments for each in first)
     assert [each.outcome for each in second] == [each.outcome for each in first]
-    assert [each.cached for each in first] == [0] * 9
-    assert [each.cached for each in second] == [len(each.keys) for each in second]
+    assert [each.stored for each in first] == [0] * 9
+    assert [each.stored for each in second] == [each.judgments for each in second]
+    assert [each.judgments for each in second] == [each.judgments for each in first]
 
 
 def test_a_run_that_was_cut_short_asks_for_the_rest_only(tmp_path: Path) -> None:
@@ -423,10 +505,10 @@ def test_the_next_run_asks_again_for_what_failed(tmp_path: Path) -> None:
 
     asked = []
     for decide in (fails, first_wins):
-        judge = FakeModelJudge(decide)
+        engine = Holding()
         with RunStore(tmp_path / "store") as store:
-            run(examples(3), build("single"), judge, None, store)
-        asked.append(sorted(each.example.id for each in judge.asked))
+            run(examples(3), build("single"), FakeModelJudge(decide), engine, store)
+        asked.append(sorted(engine.log))
 
     assert asked == [["example-0", "example-1", "example-2"], ["example-1"]]
 

@@ -1,6 +1,7 @@
 """Judgments on disk: found again, never lost, never a failure served as a result."""
 
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -24,8 +25,14 @@ from hypothesis.stateful import (
     rule,
 )
 
-from rrm_harness import Comparison, Failure, Judgment, StoreError
-from rrm_harness.store import COMMIT_ROWS, COMMIT_SECONDS, RunStore, holds_store
+from rrm_harness import Comparison, Completion, Failure, Judgment, StoreError
+from rrm_harness.store import (
+    COMMIT_ROWS,
+    COMMIT_SECONDS,
+    RunStore,
+    holds_judgments,
+    holds_store,
+)
 from rrm_harness.testing import example
 
 KEY, OTHER = b"key", b"other"
@@ -34,14 +41,20 @@ A, B = Judgment((1.0, 0.0), text="[[A]]"), Judgment((0.0, 1.0), text="[[B]]")
 FAILED = Judgment.failed(Failure.TRUNCATED, "cut")
 
 TEXTS = st.text(st.characters(exclude_categories=[]), max_size=40)
-JUDGMENTS = st.builds(
-    Judgment,
-    scores=st.lists(
-        st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4
-    ).map(tuple),
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+COMPLETIONS = st.builds(  # none that failed: what is read from those is no judgment
+    Completion,
     text=TEXTS,
+    scores=st.lists(FLOATS, max_size=3).map(tuple),
+    finish=st.sampled_from(["stop", "length"]),
     prompt_tokens=st.integers(0, 2**40),
     completion_tokens=st.integers(0, 2**40),
+)
+JUDGMENTS = st.builds(
+    Judgment,
+    scores=st.lists(FLOATS, min_size=1, max_size=4).map(tuple),
+    text=TEXTS,
+    completions=st.lists(COMPLETIONS, max_size=3).map(tuple),
 )
 FAILURES = st.builds(Judgment.failed, st.sampled_from(Failure), TEXTS)
 
@@ -98,6 +111,43 @@ def test_a_judgment_comes_back_as_it_was_put(judgment: Judgment) -> None:
 
     assert repr(at_once) == repr(judgment)
     assert repr(later) == repr(judgment)
+
+
+@pytest.mark.parametrize(
+    ("completion", "stored"),
+    [
+        (Completion(), {}),
+        (Completion("[[A]]"), {"text": "[[A]]"}),
+        (Completion(scores=(0.5,)), {"scores": [0.5]}),
+        (Completion("[[A", finish="length"), {"text": "[[A", "finish": "length"}),
+        (
+            Completion("A", (), None, "stop", 1, 2),
+            {"text": "A"} | {"prompt_tokens": 1, "completion_tokens": 2},
+        ),
+    ],
+)
+def test_completions_are_kept_without_what_is_at_its_default(
+    path: Path, completion: Completion, stored: dict[str, object]
+) -> None:
+    with RunStore(path) as store:
+        store.put(KEY, ASKED, Judgment((1.0, 0.0), completions=(completion,)))
+
+    (row,) = rows(path, "judgments")
+    assert json.loads(row[-1]) == [stored]
+    assert reread(path, KEY) == Judgment((1.0, 0.0), completions=(completion,))
+
+
+def test_what_a_later_version_says_of_a_completion_is_left_out(path: Path) -> None:
+    with RunStore(path) as store:
+        store.put(KEY, ASKED, A)
+    stored = json.dumps([{"text": "[[A]]", "logprobs": [1, 2], "prompt_tokens": 3}])
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE judgments SET completions = ?", (stored,))
+
+    found = reread(path, KEY)
+
+    assert found is not None
+    assert found.completions == (Completion("[[A]]", prompt_tokens=3),)
 
 
 @given(key=st.binary(), id=TEXTS)
@@ -421,14 +471,93 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_damage_that_is_met_while_reading_is_the_same_error(path: Path) -> None:
-    overwritten(path)
+    large = Judgment((1.0,), text="x" * 5000)  # more than SQLite keeps in memory
+    with RunStore(path) as store:
+        for number in range(2000):
+            store.put(str(number).encode(), ASKED, large)
 
-    with RunStore(path.with_name("another.sqlite"), [path]) as store:
-        errors = [error_of(store, str(number).encode()) for number in range(500)]
+    with RunStore(path) as store:
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(os.urandom(size - 4096))
+        errors = [error_of(store, str(number).encode()) for number in range(2000)]
 
     found = list(filter(None, errors))
     assert found
     assert all("is damaged" in error for error in found)
+    assert all(str(path) in error for error in found)
+
+
+@pytest.mark.parametrize(
+    ("column", "damage"),
+    [
+        ("text", "CAST('busy' || x'ff' AS TEXT)"),
+        ("scores", "'[1.0, 0'"),
+        ("scores", "'7'"),
+        ("completions", "'[{'"),
+        ("completions", "'[7]'"),
+        ("completions", "'null'"),
+    ],
+)
+def test_a_row_that_is_no_judgment_is_damage(
+    path: Path, tmp_path: Path, column: str, damage: str
+) -> None:
+    with RunStore(path) as store:
+        store.put(KEY, ASKED, A)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"UPDATE judgments SET {column} = {damage}")  # noqa: S608
+
+    with RunStore(path) as store:
+        error = error_of(store, KEY)
+    with RunStore(tmp_path / "another.sqlite", [path]) as store:
+        found = store.get(KEY, ASKED)
+
+    assert error is not None
+    assert "is damaged" in error
+    assert len(error) < len(str(path)) + 200
+    assert found is None
+
+
+def test_a_neighbor_that_breaks_is_done_without(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = tmp_path / "broken.sqlite", tmp_path / "sound.sqlite"
+    overwritten(broken)
+    with RunStore(sound) as store:
+        store.put(KEY, ASKED, B)
+
+    with (
+        caplog.at_level(logging.WARNING),
+        RunStore(path, [broken, sound]) as store,
+    ):
+        errors = [error_of(store, str(number).encode()) for number in range(500)]
+        found = store.get(KEY, ASKED)
+
+    assert set(errors) == {None}
+    assert found == B
+    (warning,) = caplog.messages
+    assert str(broken) in warning
+    assert warning.endswith("going on without it")
+
+
+def test_a_store_tells_whether_it_holds_any_judgment(path: Path) -> None:
+    held = []
+    with RunStore(path) as store:
+        for put in (FAILED, A):
+            held.append(holds_judgments(path))
+            store.put(KEY, ASKED, put)
+            store.commit()
+            held.append(holds_judgments(path))
+
+    assert held == [False, False, False, True]
+
+
+def test_what_is_no_store_cannot_tell_whether_it_holds_judgments(path: Path) -> None:
+    garbage(path)
+
+    with pytest.raises(StoreError, match="is damaged"):
+        holds_judgments(path)
 
 
 def test_a_locked_store_is_refused_and_nothing_is_lost(path: Path) -> None:

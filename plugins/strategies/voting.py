@@ -62,7 +62,8 @@ class Voting(Strategy):
         notes["votes_saved"] = notes.get("votes_saved", 0) + self.k - len(votes)
         tally = _tally(votes)
         if not tally:
-            return Outcome(failure=first_failure(votes), notes=notes)
+            failure, order = first_failure(votes), _common_order(votes)
+            return Outcome(failure=failure, order=order, notes=notes)
         best = max(tally.values())
         leaders = [index for index, count in tally.items() if count == best]
         scores = {

@@ -1,7 +1,7 @@
 """The strategy `elo`: a round robin, rated one match after the other or all at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from math import exp, log
@@ -198,7 +198,8 @@ def test_failed_matches_are_left_out_and_noted(rating: str) -> None:
     outcome = play(build(f"elo,rating={rating}"), example(3), decide)
 
     assert ordered(outcome) == [0, 1, 2]
-    assert outcome.notes == {"matches_left_out": 1, "uncertain": 1}
+    assert outcome.uncertain
+    assert outcome.notes == {"matches_left_out": 1}
 
 
 @pytest.mark.parametrize("rating", RATINGS)
@@ -253,10 +254,30 @@ def test_k_votes_settle_a_match() -> None:
     assert outcome.notes["votes"] == 3
 
 
-@pytest.mark.parametrize("k", [0, -2])
-def test_less_than_one_vote_is_refused(k: int) -> None:
-    with pytest.raises(SpecError, match="at least 1"):
+@pytest.mark.parametrize("k", [0, -2, 10_001, 10**12])
+def test_a_number_of_votes_that_nobody_means_is_refused(k: int) -> None:
+    with pytest.raises(SpecError, match=f"elo,k={k}: k must be from 1 to 10,000"):
         build(f"elo,k={k}")
+
+
+@pytest.mark.parametrize(("k", "cost"), [(1, 1), (5, 5), (10_000, 10_000)])
+def test_a_copy_with_another_k_asks_that_often(k: int, cost: int) -> None:
+    strategy = build("elo,k=3")
+
+    assert replace(strategy) == strategy
+    assert replace(strategy, k=k).cost(2) == cost
+    assert replace(replace(strategy, k=k), k=3).cost(2) == 3
+    assert replace(strategy, k=k) == build(f"elo,k={k}")
+
+
+def test_a_match_that_was_uncertain_makes_the_outcome_so() -> None:
+    def decide(shown: Comparison) -> Judgment:
+        return FAILED if shown.sample == 0 else prefer([0, 1, 2])(shown)
+
+    outcome = play(build("elo of sum-voting,k=2"), example(3), decide)
+
+    assert ordered(outcome) == [0, 1, 2]
+    assert outcome.uncertain
 
 
 def test_another_rating_is_refused() -> None:

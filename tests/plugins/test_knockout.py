@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, log2
 from pathlib import Path
 from random import Random
@@ -215,6 +215,7 @@ def test_a_tied_match_is_settled_by_a_coin_and_counted() -> None:
     outcome = play(build(), example(8), lambda _: TIE)
 
     assert len(outcome.winners) == 2
+    assert not outcome.uncertain
     assert outcome.notes == {"coins_for_tied_matches": 6}
 
 
@@ -227,7 +228,8 @@ def test_a_failed_match_is_settled_by_a_coin_and_makes_the_outcome_uncertain(
     outcome = play(bracketed(tmp_path, range(4)), example(4), decide)
 
     assert outcome.failure is None
-    assert outcome.notes == {"coins_for_failed_matches": 1, "uncertain": 1}
+    assert outcome.uncertain
+    assert outcome.notes == {"coins_for_failed_matches": 1}
 
 
 def test_coins_fall_both_ways(tmp_path: Path) -> None:
@@ -373,7 +375,35 @@ def test_a_match_starts_as_soon_as_its_players_are_known(tmp_path: Path) -> None
     ]
 
 
-@pytest.mark.parametrize("k", [0, -3])
-def test_less_than_one_vote_is_refused(k: int) -> None:
-    with pytest.raises(SpecError, match="at least 1"):
+@pytest.mark.parametrize("k", [0, -3, 10_001, 10**12])
+def test_a_number_of_votes_that_nobody_means_is_refused(k: int) -> None:
+    with pytest.raises(SpecError, match=f"knockout,k={k}: k must be from 1 to 10,000"):
         build(f"knockout,k={k}")
+
+
+@pytest.mark.parametrize(("k", "cost"), [(1, 1), (5, 5), (10_000, 10_000)])
+def test_a_copy_with_another_k_asks_that_often(k: int, cost: int) -> None:
+    strategy = build("knockout,k=3")
+
+    assert replace(strategy) == strategy
+    assert replace(strategy, k=k).cost(2) == cost
+    assert replace(replace(strategy, k=k), k=3).cost(2) == 3
+    assert replace(strategy, k=k) == build(f"knockout,k={k}")
+
+
+def test_a_copy_with_another_bracket_plays_that_one(tmp_path: Path) -> None:
+    strategy = bracketed(tmp_path, [3, 1, 0, 2])
+
+    assert replace(strategy) == strategy
+    assert replace(strategy, bracket="seeded") == build()
+    assert replace(build(), bracket=strategy.bracket) == strategy
+
+
+def test_a_match_that_was_uncertain_makes_the_outcome_so() -> None:
+    def decide(shown: Comparison) -> Judgment:
+        return FAILED if shown.sample == 0 else Judgment((1.0, 0.0))
+
+    outcome = play(build("knockout of sum-voting,k=2"), example(4), decide)
+
+    assert outcome.failure is None
+    assert outcome.uncertain

@@ -216,11 +216,11 @@ def test_a_tie_of_no_one_order_goes_to_nobody() -> None:
 def test_a_failure_of_no_one_order_is_wrong() -> None:
     rule = llmbar(failure="first").rule
 
-    credits = [
+    found = [
         rule.credit(pair(correct), without_orders(FAILED, FAILED)) for correct in (0, 1)
     ]
 
-    assert credits == [0.0, 0.0]
+    assert found == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("decide", [lambda _: TIED, lambda _: NO_VERDICT])

@@ -188,7 +188,7 @@ def test_one_role_does_not_answer_for_the_other(
 
 
 def test_a_meta_judges_text_is_read_as_one_score(file: Path) -> None:
-    recorded = entry(order=[0, 1, 2], role="meta", text="Rating: 4")
+    recorded = entry(order=[0, 1, 2], role="meta", text="4")
     del recorded["scores"]
 
     assert ask(file, META, recorded, parser="rating").scores == (4.0,)

@@ -125,16 +125,16 @@ def test_a_bad_row_does_not_cost_its_neighbors(tmp_path: Path) -> None:
     assert kinds == [False, True, False]
 
 
-def test_equal_scores_are_wrong(tmp_path: Path) -> None:
-    equal = Outcome({0: 3.25, 1: 3.25})
+def test_equal_scores_and_tied_verdicts_are_wrong(tmp_path: Path) -> None:
+    dataset = rewardbench(tmp_path, [row(), row(number=8)])
 
-    assert numbers(rewardbench(tmp_path, [row()]), [equal]).accuracy == 0.0
+    assert numbers(dataset, [Outcome({0: 3.25, 1: 3.25}), TIE]).accuracy == 0.0
 
 
 def test_the_option_gives_a_tie_a_half(tmp_path: Path) -> None:
-    dataset = rewardbench(tmp_path, [row()], tie="half")
+    dataset = rewardbench(tmp_path, [row(), row(number=8)], tie="half")
 
-    assert numbers(dataset, [TIE]).accuracy == 0.5
+    assert numbers(dataset, [Outcome({0: 3.25, 1: 3.25}), TIE]).accuracy == 0.5
 
 
 def test_a_failure_is_worth_a_half(tmp_path: Path) -> None:

@@ -45,7 +45,6 @@ MAY_STOP_EARLY = {
     "voting,k=3 of knockout of single,order=seeded": LARGEST,
     "voting,k=3 of voting,k=2": LARGEST,
     "voting,k=3 of sum-voting,k=2": LARGEST,
-    "best-of-n of voting,k=3": LARGEST,
     "elo of voting,k=3": 8,
     "elo,k=3,rating=bradley-terry": 8,
 }
@@ -188,6 +187,31 @@ def test_no_failure_without_a_failed_judgment(spec: str, case: Case) -> None:
     outcome = play(build(spec), example(case.responses(ALL[spec])), decide)
 
     assert outcome.failure is None
+    assert not outcome.uncertain
+
+
+@pytest.mark.parametrize("spec", ALL)
+@given(case=CASES)
+@settings(max_examples=10)
+def test_the_order_of_an_outcome_is_that_of_all_its_comparisons(
+    spec: str, case: Case
+) -> None:
+    responses = case.responses(min(9, ALL[spec]))
+
+    finished = judged(build(spec), responses, case.decide, case.seed)
+
+    order = finished.outcome.order
+    if spec.startswith("best-of-n"):
+        assert order == tuple(range(responses))
+    elif order:
+        assert {each.order for each, _ in finished.judged} == {order}
+
+
+@pytest.mark.parametrize("spec", ALL)
+def test_only_a_game_in_both_orders_has_parts(spec: str) -> None:
+    outcome = play(build(spec), example(3), Decide(key=1))
+
+    assert len(outcome.parts) == (2 if spec.startswith("both-orders") else 0)
 
 
 @pytest.mark.parametrize("spec", ALL)

@@ -96,7 +96,8 @@ def test_failed_samples_are_left_out() -> None:
     outcome = play(build("sum-voting,k=2,order=given"), example(), by_sample(rows))
 
     assert outcome.scores == {0: 1.0, 1: 9.0}
-    assert outcome.notes == {"samples": 1, "uncertain": 1}
+    assert outcome.uncertain
+    assert outcome.notes == {"samples": 1}
 
 
 def test_the_outcome_fails_when_no_sample_is_left() -> None:
@@ -162,6 +163,7 @@ def test_samples_that_the_meta_judge_fails_on_are_left_out() -> None:
     finished = filtered("sum-voting,k=2,order=given,meta=true,keep=2", rows, meta)
 
     assert finished.outcome.scores == {0: 0.0, 1: 1.0}
+    assert finished.outcome.uncertain
 
 
 def test_the_outcome_fails_when_the_meta_judge_fails_on_all() -> None:
@@ -192,7 +194,16 @@ def test_nested_samples_do_not_repeat() -> None:
     assert samples == [[6, 7, 8], [6, 7, 8]]
 
 
-@pytest.mark.parametrize("options", ["k=0", "k=2,keep=3", "k=2,keep=-1"])
-def test_impossible_numbers_are_refused(options: str) -> None:
+@pytest.mark.parametrize(
+    "options", ["k=2,keep=3", "k=2,keep=-1", "k=2,meta=true,keep=3", "k=2,keep=1"]
+)
+def test_an_impossible_number_to_keep_is_refused(options: str) -> None:
     with pytest.raises(SpecError, match="keep"):
         build(f"sum-voting,{options}")
+
+
+@pytest.mark.parametrize("k", [0, -1, 10_001, 10**12])
+def test_a_number_of_samples_that_nobody_means_is_refused(k: int) -> None:
+    match = f"sum-voting,k={k}: k must be from 1 to 10,000"
+    with pytest.raises(SpecError, match=match):
+        build(f"sum-voting,k={k}")

@@ -287,14 +287,55 @@ def test_failures_that_could_have_turned_the_majority_are_noted(
     asked = tuple(votes[: outcome.notes["votes"]])
     had_none_failed = (possible(each, k, 2) for each in replaced(asked, 2))
     turned = bool(frozenset().union(*had_none_failed) - {majority(asked)})
-    noted = outcome.failure is not None or "uncertain" in outcome.notes
+    noted = outcome.failure is not None or outcome.uncertain
     assert noted == (FAILED in asked and turned)
 
 
-@pytest.mark.parametrize("k", [0, -1])
-def test_less_than_one_vote_is_refused(k: int) -> None:
-    with pytest.raises(SpecError, match="at least 1"):
+@pytest.mark.parametrize("k", [0, -1, 10_001, 10**12])
+def test_a_number_of_votes_that_nobody_means_is_refused(k: int) -> None:
+    with pytest.raises(SpecError, match=f"voting,k={k}: k must be from 1 to 10,000"):
         build(f"voting,k={k}")
+
+
+@pytest.mark.parametrize("k", [1, 10_000])
+def test_from_one_to_ten_thousand_votes_are_taken(k: int) -> None:
+    assert build(f"voting,k={k}").cost(2) == k
+
+
+@pytest.mark.parametrize(
+    ("spec", "order"),
+    [
+        ("voting,k=3", (0, 1, 2)),
+        ("voting,k=3 of single,order=reversed", (2, 1, 0)),
+        ("voting,k=9,stop=none of single,order=seeded", ()),
+        ("voting,k=3 of both-orders", ()),
+        ("voting,k=3 of voting,k=2", (0, 1, 2)),
+        ("voting,k=3 of knockout", ()),
+    ],
+)
+def test_the_order_shown_is_told_if_it_was_the_same_in_all_votes(
+    spec: str, order: tuple[int, ...]
+) -> None:
+    outcome = play(
+        build(spec),
+        example(3),
+        lambda shown: Judgment(tuple(float(-index) for index in shown.order)),
+    )
+
+    assert outcome.order == order
+
+
+def test_a_vote_that_is_uncertain_makes_the_majority_so() -> None:
+    def decide(shown: Comparison) -> Judgment:
+        if shown.sample == 1:  # one of two samples of the first vote
+            return Judgment.failed(Failure.REFUSED)
+        return Judgment((1.0, 0.0))
+
+    spec = "voting,k=3,stop=none of sum-voting,k=2,order=given"
+    outcome = play(build(spec), example(), decide)
+
+    assert outcome.winners == (0,)
+    assert outcome.uncertain
 
 
 def test_generators_are_played_with_next_and_send() -> None:
