@@ -72,7 +72,8 @@ class Host:
             options = self._manager.parse_hookimpl_opts(plugin, hook)
             if options is None and hook in known:
                 raise PluginError(
-                    f"plugin {name}: {hook} lacks its mark; write @hookimpl above it"
+                    f"plugin {name}: {hook} lacks its mark; write @hookimpl above it,"
+                    f" or {_without(name)}"
                 )
             if options is None:
                 continue

@@ -277,7 +277,10 @@ def _bootstrapped(draws: Any, rows: Sequence[Scored]) -> stats.Interval:
     if interval.high - interval.low > 1e-12:
         return interval
     prompts = len({row.cluster for row in rows})
-    return stats.wilson(min(1.0, max(0.0, interval.low)) * prompts, prompts)
+    low, high, method = stats.wilson(
+        min(1.0, max(0.0, interval.low)) * prompts, prompts
+    )
+    return stats.Interval(min(low, interval.low), max(high, interval.high), method)
 
 
 def _by_subset(rows: Any) -> dict[str, list[Scored]]:

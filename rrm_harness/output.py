@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -46,7 +47,7 @@ class RunDirectory:
         try:
             self._refuse_another_run()
             if reuse is None:
-                stores = list(filter(holds_store, self._neighboring_stores()))
+                stores = list(islice(self._neighboring_stores(), NEIGHBORS))
             else:
                 stores = [_asked_for(other) for other in reuse]
             self.store = RunStore(path / STORE, stores)
@@ -66,9 +67,9 @@ class RunDirectory:
         trace: TracebackType | None,
     ) -> None:
         self._lines.close()
-        if self._claimed and isinstance(error, SpecError | DataError):
-            self._manifest.unlink()  # the mended command may have the directory
         try:
+            if self._claimed and isinstance(error, SpecError | DataError):
+                self._manifest.unlink(missing_ok=True)  # for the mended command
             self.store.close()
         finally:
             self._lock.close()
@@ -125,12 +126,14 @@ class RunDirectory:
         """Claim the directory for this run, or refuse it as another's."""
         earlier = self._earlier_run()
         if earlier == self._run:
+            if not self._manifest.is_file():
+                self._write_manifest()
             return
         if earlier is None or not self._worth_keeping():
             if earlier is not None:
                 for each in self.path.glob(f"{STORE}*"):
                     each.unlink()
-            write_whole(self._manifest, _dumps({"run": self._run}, indent=2) + "\n")
+            self._write_manifest()
             self._claimed = True
             return
         for key in sorted(self._run.keys() | earlier.keys()):
@@ -141,26 +144,30 @@ class RunDirectory:
                     " beside it, what both ask is reused"
                 )
 
+    def _write_manifest(self) -> None:
+        write_whole(self._manifest, _dumps({"run": self._run}, indent=2) + "\n")
+
     def _earlier_run(self) -> dict[str, Any] | None:
         """What the manifest says, or without one the results; None if neither is."""
-        results = self.path / RESULTS
-        if self._manifest.is_file():
-            earlier = read_json(self._manifest).get("run")
-        elif results.is_file():
-            earlier = read_json(results).get("manifest", {}).get("run")
+        source, told = self._manifest, None
+        if source.is_file():
+            told = read_json(source)
+        elif (source := self.path / RESULTS).is_file():
+            told = read_json(source).get("manifest")
         else:
             return None
+        earlier = told.get("run") if isinstance(told, dict) else None
         if not isinstance(earlier, dict):
             raise OutputError(
-                f"{self._manifest} is another program's; give an empty or new directory"
-                " as --output"
+                f"{source} is another program's; give an empty or new directory as"
+                " --output"
             )
         return earlier
 
     def _neighboring_stores(self) -> Iterator[Path]:
         """The stores of our own runs of the same judge in the same folder."""
         siblings = list(self.path.absolute().parent.glob(f"*/{STORE}"))
-        for store in sorted(siblings, key=_age)[:NEIGHBORS]:
+        for store in sorted(siblings, key=_age):
             try:
                 ours = store.stat().st_uid == os.getuid()
                 itself = store.parent.samefile(self.path)

@@ -36,7 +36,8 @@ def wilson(successes: float, trials: int) -> Interval:
     share, z = successes / trials, NormalDist().inv_cdf((1 + LEVEL) / 2)
     spread = z * sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     middle, scale = share + z**2 / (2 * trials), 1 + z**2 / trials
-    low, high = max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    low = max(0.0, (middle - spread) / scale) if share > 0 else 0.0
+    high = min(1.0, (middle + spread) / scale) if share < 1 else 1.0
     return Interval(low, high, "Wilson")
 
 

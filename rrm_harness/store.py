@@ -46,7 +46,8 @@ class RunStore:
     """A store of judgments, open for one writer.
 
     Stores of neighboring runs can be read as well: what they hold is served and
-    copied, so that each store is complete for its own run.
+    copied, so that each store is complete for its own run. One that cannot be read is
+    done without, with a warning.
 
     Raises:
         StoreError: The file is no store, is corrupt, locked, or of another version.
@@ -58,12 +59,11 @@ class RunStore:
         self._written = time.monotonic()
         self._database = _open(path, writable=True)
         self._neighbors: dict[Path, sqlite3.Connection] = {}
-        try:
-            for other in neighbors:
+        for other in neighbors:
+            try:
                 self._neighbors[other] = _open(other, writable=False)
-        except StoreError:
-            self.close()
-            raise
+            except StoreError as error:
+                _log.warning("%s; going on without it", error)
 
     def __enter__(self) -> Self:
         return self

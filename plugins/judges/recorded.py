@@ -183,7 +183,9 @@ def _problems(entry: dict[str, Any]) -> Iterator[str]:
         and len(scores) == _scored(entry)
         and all(type(score) in (int, float) for score in scores)
     ):
-        yield "field 'scores' must hold one number for each response in 'order'"
+        wanted = "one number for each response in 'order'"
+        wanted = "one number" if entry["role"] == "meta" else wanted
+        yield f"field 'scores' must hold {wanted}"
     if entry.get("failure") is not None and entry["failure"] not in set(Failure):
         yield f"field 'failure' must be one of {', '.join(Failure)}"
 

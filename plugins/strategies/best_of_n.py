@@ -27,7 +27,7 @@ class BestOfN(Strategy):
     inner: Strategy = field(default_factory=Single)
 
     def __post_init__(self) -> None:
-        if self.inner.relative:
+        if getattr(self.inner, "relative", False):
             raise SpecError(
                 "best-of-n asks about one response at a time, and a vote or a match"
                 " needs rivals; nest single, both-orders or sum-voting in it"

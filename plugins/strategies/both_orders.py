@@ -21,7 +21,7 @@ class BothOrders(Strategy):
 
     @property
     def relative(self) -> bool:
-        return self.inner.relative
+        return bool(getattr(self.inner, "relative", False))
 
     def play(self, comparison: Comparison) -> Play:
         games = yield [
