@@ -68,11 +68,11 @@ def evaluate(
     started = time.monotonic()
     plugins = host.default()
     with ExitStack() as stack:
-        running = _engine(plugins, engine, stack)
-        benches = {"judge": Bench(plugins.made("judges", judge), running)}
+        benches = {"judge": _bench(judge, engine, stack)}
         if meta_judge:
-            meta_running = _engine(plugins, meta_engine, stack) or running
-            benches["meta"] = Bench(plugins.made("judges", meta_judge), meta_running)
+            benches["meta"] = _bench(
+                meta_judge, meta_engine or benches["judge"].engine, stack
+            )
         data = plugins.made("datasets", dataset)
         playing = plugins.made("strategies", strategy or data.protocol)
         examples = Examples.checked(data, limit, skip_bad_rows)
@@ -87,9 +87,9 @@ def evaluate(
             if progress:
                 progress(tally.examples, len(examples))
 
-        trivial = (
-            Baselines(plugins, data.rule) if baselines and not meta_judge else None
-        )
+        trivial: dict[str, float | None] = {}
+        if baselines and not meta_judge:  # they judge responses, not judgments
+            trivial = Baselines(plugins, data.rule).play(examples, playing, seed)
         results = {
             "format": FORMAT,
             "dataset": dataset if isinstance(dataset, str) else data.name,
@@ -97,7 +97,7 @@ def evaluate(
             "strategy": _text(strategy or data.protocol),
             **tally.results(),
             "forecast": examples.forecast(playing),
-            "baselines": trivial.play(examples, playing, seed) if trivial else {},
+            "baselines": trivial,
             "skipped_rows": examples.skipped,
             "seconds": round(time.monotonic() - started, 3),
             "manifest": manifest,
@@ -106,14 +106,13 @@ def evaluate(
     return Result(results, directory)
 
 
-def _engine(
-    plugins: host.Host, engine: str | Engine | None, stack: ExitStack
-) -> Engine | None:
-    """Make the engine that a spec names, and close it at the end; not a given one."""
-    made: Engine | None = plugins.made("engines", engine) if engine else None
-    if made is not None and isinstance(engine, str):
-        stack.callback(made.close)
-    return made
+def _bench(judge: str | Judge, engine: str | Engine | None, stack: ExitStack) -> Bench:
+    """Make a judge and its engine; an engine made here is closed at the end."""
+    plugins = host.default()
+    running: Engine | None = plugins.made("engines", engine) if engine else None
+    if running is not None and isinstance(engine, str):
+        stack.callback(running.close)
+    return Bench(plugins.made("judges", judge), running)
 
 
 def _text(named: object) -> str:
