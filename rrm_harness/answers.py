@@ -45,7 +45,7 @@ class _Job:
     key: bytes
     comparison: Comparison
     completions: list[Completion | None]
-    waiters: list[Any] = field(default_factory=list)
+    waiters: list[tuple[Any, Comparison]] = field(default_factory=list)
 
 
 class Answers:
@@ -107,10 +107,10 @@ class Answers:
         sampled = any(request.sampled for request in requests)
         key = self._key(comparison, contents, sampled)
         if key in self._jobs:
-            self._jobs[key].waiters.append(waiter)
+            self._jobs[key].waiters.append((waiter, comparison))
             return None
         if key in self._failed:
-            return Answer(self._failed[key], first=False)
+            return Answer(self._read_failed(key, comparison), first=False)
         known = self._store.get(key, comparison) if self._store else None
         if known is not None:
             judgment = _parse(bench.judge, comparison, known.completions)
@@ -119,7 +119,8 @@ class Answers:
         if not requests:
             return self._finish(key, comparison, _parse(bench.judge, comparison, ()))
         seeded = map(_seeded, requests, contents, repeat(comparison))
-        self._submit(_Job(key, comparison, [None] * len(requests), [waiter]), seeded)
+        job = _Job(key, comparison, [None] * len(requests), [(waiter, comparison)])
+        self._submit(job, seeded)
         return None
 
     def collect(self) -> Iterator[tuple[Any, Answer]]:
@@ -149,9 +150,16 @@ class Answers:
         judge = self._bench(job.comparison).judge
         judgment = _parse(judge, job.comparison, completions)
         answer = self._finish(job.key, job.comparison, judgment)
-        yield job.waiters[0], answer
-        for waiter in job.waiters[1:]:
-            yield waiter, answer._replace(first=False)
+        yield job.waiters[0][0], answer
+        for waiter, comparison in job.waiters[1:]:
+            yield waiter, Answer(_parse(judge, comparison, completions), first=False)
+
+    def _read_failed(self, key: bytes, comparison: Comparison) -> Judgment:
+        """Read what failed for another comparison with the same requests."""
+        failed = self._failed[key]
+        if not failed.completions:
+            return failed
+        return _parse(self._bench(comparison).judge, comparison, failed.completions)
 
     def _bench(self, comparison: Comparison) -> Bench:
         if comparison.role not in self._benches:

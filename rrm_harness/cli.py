@@ -76,8 +76,10 @@ def run(output: Path, quiet: bool, **asked: Any) -> None:
     """Judge a dataset, or continue where the last run of it stopped."""
     from rrm_harness.evaluate import evaluate
 
-    reuse = [] if asked.pop("no_reuse") else list(asked.pop("reuse")) or None
-    asked.pop("reuse", None)
+    named, nothing = list(asked.pop("reuse")), asked.pop("no_reuse")
+    if named and nothing:
+        raise click.UsageError("give --reuse or --no-reuse, not both")
+    reuse = [] if nothing else named or None
     baselines = not asked.pop("no_baselines")
     with _told_how_to_resume(output), _progress(quiet) as progress:
         result = evaluate(

@@ -19,6 +19,7 @@ from rrm_harness.records import Example, Failure, Outcome
 Tie = Literal["share", "half", "wrong"]
 OnFailure = Literal["wrong", "half", "share", "exclude"]
 BOOTSTRAP = "bootstrap by prompt within subsets"
+NOTHING_JUDGED = stats.Interval(0.0, 1.0, "nothing was judged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,8 @@ class Rule:
 
     def _mean_interval(self, rows: Sequence[Scored], draws: Any) -> stats.Interval:
         """Wilson's where the rows are independent, else a bootstrap by prompt."""
+        if all(row.failure is not None for row in rows):
+            return NOTHING_JUDGED
         alone = len({row.cluster for row in rows}) == len(rows)
         if alone and all(map(self.is_mean, {row.subset for row in rows})):
             return stats.wilson(sum(row.credit or 0.0 for row in rows), len(rows))
@@ -273,6 +276,8 @@ def _bootstrapped(draws: Any, rows: Sequence[Scored]) -> stats.Interval:
 
     When all are right a bootstrap has nothing to vary, and would claim certainty.
     """
+    if all(row.failure is not None for row in rows):
+        return NOTHING_JUDGED
     interval = stats.percentile_interval(draws, BOOTSTRAP)
     if interval.high - interval.low > 1e-12:
         return interval

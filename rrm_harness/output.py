@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from rrm_harness.errors import DataError, OutputError, SpecError
-from rrm_harness.store import RunStore, holds_judgments, holds_store
+from rrm_harness.store import RunStore, holds_judgments
 
 MANIFEST, RESULTS, OUTCOMES = "manifest.json", "results.json", "outcomes.jsonl"
 STORE, LOCK = "judgments.sqlite", ".lock"
@@ -256,11 +256,12 @@ def _dumps(content: Mapping[str, Any], indent: int | None = None) -> str:
 
 def _asked_for(directory: Path) -> Path:
     store = directory / STORE
-    if not holds_store(store):
+    if not store.is_file():
         raise OutputError(
             f"{directory} holds no judgments to reuse; give the --output directory of"
             " another run"
         )
+    holds_judgments(store)  # or says why it cannot be read
     return store
 
 

@@ -240,7 +240,11 @@ def described(plugin: object, *, paths: bool = True) -> str:
             if each.repr and getattr(plugin, each.name) != _default(each)
         }
     else:
-        options = getattr(plugin, "__dict__", {})
+        slots = [name for kind in type(plugin).__mro__ for name in _slots(kind)]
+        options = {
+            name: getattr(plugin, name) for name in slots if hasattr(plugin, name)
+        }
+        options |= getattr(plugin, "__dict__", {})
     listed = ", ".join(
         f"{name}={_described_option(value, paths)}"
         for name, value in options.items()
@@ -249,7 +253,20 @@ def described(plugin: object, *, paths: bool = True) -> str:
     return f"{type(plugin).__module__}.{type(plugin).__qualname__}({listed})"
 
 
+def _slots(kind: type) -> Sequence[str]:
+    slots = kind.__dict__.get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
 def _described_option(value: object, paths: bool) -> str:
+    """An option as text; sets are sorted, for each process orders them anew."""
+    if isinstance(value, Mapping):
+        pairs = [(repr(key), _described_option(value[key], paths)) for key in value]
+        return "{" + ", ".join(f"{key}: {each}" for key, each in pairs) + "}"
+    if isinstance(value, list | tuple | set | frozenset):
+        each = [_described_option(item, paths) for item in value]
+        ordered = each if isinstance(value, list | tuple) else sorted(each)
+        return f"{type(value).__name__}({', '.join(ordered)})"
     nested = is_dataclass(value) or hasattr(value, "play") or hasattr(value, "parse")
     if nested and not isinstance(value, type):
         return described(value, paths=paths)

@@ -12,18 +12,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Results = Mapping[str, Any]
-COLUMNS = {
-    "dataset": "dataset",
-    "judge": "judge",
-    "strategy": "strategy",
-    "n": "n",
-    "accuracy": "accuracy",
+TEXTS = ("dataset", "judge", "strategy")
+NUMBERS = ("n", "accuracy", "interval", "failed", "bounds", "comparisons", "cached")
+COLUMNS = {name: name for name in NUMBERS} | {
     "interval": "95 % interval",
     "bounds": "worst–best",
-    "failed": "failed",
-    "comparisons": "comparisons",
-    "cached": "cached",
 }
+WIDE = 110
+"""The columns of a terminal that has room for all numbers."""
 
 
 def cautions(results: Results) -> list[str]:
@@ -108,6 +104,7 @@ def parts(results: Results) -> Iterator[dict[str, str]]:
 def facts(results: Results) -> Iterator[tuple[str, str]]:
     """What else was measured, as names and values; what was not asked is left out."""
     yield "examples", f"{results['examples']:,}, {results['failed_examples']:,} failed"
+    yield COLUMNS["bounds"], row(results)["bounds"]
     shares = {
         "tied examples": results["tie_rate"],
         "tied comparisons of two": results["comparison_tie_rate"],
@@ -177,10 +174,10 @@ def _cell(value: str) -> str:
 
 def show(runs: Sequence[Results], console: Console) -> None:
     """Print the table of runs; for one run alone also its parts and facts."""
-    names = ("dataset", "judge", "strategy")
-    table = _table([COLUMNS[name] for name in names], list(COLUMNS.values())[3:])
+    numbers = NUMBERS if console.width >= WIDE else NUMBERS[:4]
+    table = _table(TEXTS, [COLUMNS[name] for name in numbers])
     for run in runs:
-        _add(table, [row(run)[name] for name in COLUMNS])
+        _add(table, [row(run)[name] for name in (*TEXTS, *numbers)])
     console.print(table)
     for run in runs:
         if len(runs) == 1:

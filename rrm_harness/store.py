@@ -160,21 +160,14 @@ class RunStore:
                 neighbor.close()
 
 
-def holds_store(path: Path) -> bool:
-    """Tell whether a file can be read as a store of this version."""
-    try:
-        _open(path, writable=False).close()
-    except StoreError:
-        return False
-    return True
-
-
 def holds_judgments(path: Path) -> bool:
     """Tell whether a store holds any judgment.
 
     Raises:
         StoreError: It cannot be read.
     """
+    if not path.stat().st_size:  # a run that ended before its first write
+        return False
     database = _open(path, writable=False)
     try:
         return bool(database.execute("SELECT 1 FROM judgments LIMIT 1").fetchone())

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from rrm_harness.conduct import Conduct
 from rrm_harness.metrics import Numbers, Rule, Scored
 from rrm_harness.schedule import Finished
-from rrm_harness.stats import Interval
 
 
 class Tally:
@@ -47,10 +45,6 @@ class Tally:
         if all(row.credit is None for row in self._rows):
             return _NOTHING_SCORED
         numbers: Numbers = self._rule.numbers(self._rows)
-        if all(row.failure is not None for row in self._rows):
-            numbers = replace(
-                numbers, interval=Interval(0.0, 1.0, "nothing was judged")
-            )
         return {
             "n": numbers.n,
             "accuracy": numbers.accuracy,

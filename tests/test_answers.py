@@ -18,6 +18,7 @@ from rrm_harness import (
     Judge,
     Judgment,
     Message,
+    Outcome,
     Request,
     SpecError,
     Strategy,
@@ -656,14 +657,14 @@ def test_a_judge_without_requests_decides_anew_what_is_stored(tmp_path: Path) ->
 def test_a_failure_is_not_asked_again_in_the_same_run(
     tmp_path: Path, judge: type[FakeJudge]
 ) -> None:
-    asked = judge(always(Judgment.failed(Failure.REFUSED)))
+    asked, engine = judge(always(Judgment.failed(Failure.REFUSED))), FakeEngine()
     examples = [example(id="same")] * 3
 
     with RunStore(tmp_path / "store") as store:
-        answers = Answers({"judge": Bench(asked, FakeEngine())}, store)
+        answers = Answers({"judge": Bench(asked, engine)}, store)
         done = finished(answers, "single", examples)
 
-    assert len(asked.asked) == 1
+    assert engine.answered == (judge is FakeModelJudge)
     assert [each.outcome.failure for each in done] == [Failure.REFUSED] * 3
 
 
@@ -836,3 +837,29 @@ def test_an_engine_may_say_itself_what_is_to_be_mended(at: str) -> None:
 
     with pytest.raises(EngineError, match=r"^give a smaller batch$"):
         answered(FakeModelJudge(always(FIRST)), engine)
+
+
+def test_a_request_that_two_comparisons_share_is_read_for_each(tmp_path: Path) -> None:
+    def said(shown: Comparison) -> Judgment:
+        return Judgment(tuple(float(index == 0) for index in shown.order))
+
+    @dataclass
+    class SameWords(FakeModelJudge):
+        """Renders both orders alike and knows which is which when it reads."""
+
+        identity = "same words"
+
+        def render(self, comparison: Comparison) -> Sequence[Request]:
+            return [Request((Message("user", comparison.example.id),))]
+
+    def outcomes() -> list[Outcome]:
+        judge = SameWords(said, temperature=0.0)
+        with RunStore(tmp_path / "store") as store:
+            answers = Answers({"judge": Bench(judge, FakeEngine())}, store)
+            done = finished(answers, "both-orders", [example(id=str(i)) for i in "ab"])
+            return [each.outcome for each in done]
+
+    fresh, resumed = outcomes(), outcomes()
+
+    assert [each.winners for each in fresh] == [(0,), (0,)]
+    assert fresh == resumed

@@ -29,6 +29,7 @@ from rrm_harness import (
     Request,
     Rule,
     SpecError,
+    StoreError,
     evaluate,
 )
 from rrm_harness.records import Outcome, Play
@@ -435,7 +436,7 @@ def test_a_broken_run_that_is_named_for_reuse_is_refused(folder: Path) -> None:
     ask(folder / "a")
     spoil(folder / "a" / "judgments.sqlite")
 
-    with pytest.raises(OutputError, match="holds no judgments to reuse"):
+    with pytest.raises(StoreError, match=r"a.judgments\.sqlite is damaged"):
         ask(folder / "b", reuse=[folder / "a"])
 
 
@@ -940,3 +941,32 @@ def test_a_judge_that_compares_says_what_shows_it_more(folder: Path) -> None:
 
     with pytest.raises(SpecError, match=r"takes 2 to any number; .* shows more at a"):
         evaluate(judge, "sample", "best-of-n", output=folder)
+
+
+@dataclass(frozen=True)
+class Words(Judge):
+    """Has a set for an option."""
+
+    words: frozenset[str]
+
+
+class Slotted(Judge):
+    """Has its options in slots."""
+
+    __slots__ = ("word",)
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+
+def test_a_set_is_described_in_one_order() -> None:
+    words = [f"word-{number}" for number in range(50)]
+
+    assert Words(frozenset(words)).identity == Words(frozenset(words[::-1])).identity
+    assert (
+        "frozenset('word-0', 'word-1', 'word-10'," in Words(frozenset(words)).identity
+    )
+
+
+def test_slots_tell_plugins_apart() -> None:
+    assert Slotted("one").identity != Slotted("two").identity

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -31,7 +32,6 @@ from rrm_harness.store import (
     COMMIT_SECONDS,
     RunStore,
     holds_judgments,
-    holds_store,
 )
 from rrm_harness.testing import example
 
@@ -437,23 +437,19 @@ def test_an_unusable_file_is_left_as_it_was(
 @pytest.mark.parametrize(
     "make", [garbage, text, foreign, foreign_of_our_version, of_another_version]
 )
-def test_an_unusable_file_holds_no_store(
+def test_whether_an_unusable_file_holds_judgments_cannot_be_told(
     path: Path, make: Callable[[Path], None]
 ) -> None:
     make(path)
 
-    assert not holds_store(path)
+    with pytest.raises(StoreError, match=re.escape(str(path))):
+        holds_judgments(path)
 
 
-def test_a_store_is_known_as_one(path: Path) -> None:
-    RunStore(path).close()
+def test_an_empty_file_holds_no_judgments(path: Path) -> None:
+    path.touch()
 
-    assert holds_store(path)
-
-
-def test_a_missing_file_holds_no_store(path: Path) -> None:
-    assert not holds_store(path)
-    assert not path.exists()
+    assert not holds_judgments(path)
 
 
 def test_an_empty_file_becomes_a_store(path: Path) -> None:
