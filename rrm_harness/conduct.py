@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from rrm_harness.records import Comparison, Example, Judgment
 from rrm_harness.schedule import Finished
-
-Judged = Iterable[tuple[Comparison, Judgment]]
 
 
 @dataclass(slots=True)

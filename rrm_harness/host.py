@@ -17,7 +17,6 @@ from rrm_harness.errors import PluginError, SpecError
 from rrm_harness.specs import Spec, build, nearest
 
 GROUP = "rrm_harness"
-KINDS = ("judges", "strategies", "engines", "datasets", "templates", "tasks")
 
 
 @dataclass(frozen=True, slots=True)

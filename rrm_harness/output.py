@@ -225,14 +225,6 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_outcomes(directory: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a finished run's outcomes.jsonl."""
-    path = directory / OUTCOMES
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
-
-
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all.
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rrm_harness import Judge, PluginError, Register, SpecError, hookimpl, host
-from rrm_harness.host import GROUP, KINDS, Host
+from rrm_harness.host import GROUP, Host
 
 Install = Callable[..., list[EntryPoint]]
 
@@ -22,6 +22,8 @@ from rrm_harness import hookimpl
 def register_judges(register):
     register("{judge}", dict)
 """
+
+KINDS = ("judges", "strategies", "engines", "datasets", "templates", "tasks")
 
 
 @pytest.fixture
