@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ from rrm_harness.records import (
     Judge,
     Judgment,
     Message,
+    Model,
+    Note,
     Outcome,
     Play,
     Request,
@@ -37,7 +40,9 @@ from rrm_harness.records import (
 
 if TYPE_CHECKING:
     from rrm_harness.evaluate import evaluate
+    from rrm_harness.heads import Head, Route, Score
     from rrm_harness.metrics import Rule, Scored
+    from rrm_harness.recipe import Recipe, RewardModel
 
 __version__ = "0.1.0"
 
@@ -52,17 +57,24 @@ __all__ = [
     "Example",
     "Failure",
     "HarnessError",
+    "Head",
     "Judge",
     "Judgment",
     "Message",
+    "Model",
+    "Note",
     "Outcome",
     "OutputError",
     "Play",
     "PluginError",
+    "Recipe",
     "Register",
     "RegisterFolder",
     "Request",
+    "RewardModel",
+    "Route",
     "Rule",
+    "Score",
     "Scored",
     "SpecError",
     "StoreError",
@@ -75,16 +87,25 @@ __all__ = [
 ]
 
 
+_LATER = {
+    "Head": "heads",
+    "Recipe": "recipe",
+    "RewardModel": "recipe",
+    "Route": "heads",
+    "Rule": "metrics",
+    "Score": "heads",
+    "Scored": "metrics",
+}
+
+
 def __getattr__(name: str) -> Any:
     """Import what is heavier only when it is asked for."""
     if name == "evaluate":
         from rrm_harness.evaluate import evaluate
 
         return evaluate
-    if name in ("Rule", "Scored"):
-        from rrm_harness import metrics
-
-        return getattr(metrics, name)
+    if name in _LATER:
+        return getattr(import_module(f"rrm_harness.{_LATER[name]}"), name)
     raise AttributeError(f"module 'rrm_harness' has no attribute '{name}'")
 
 

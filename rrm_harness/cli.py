@@ -20,13 +20,16 @@ from rrm_harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from rrm_harness.evaluate import Progress
+    from rrm_harness.models import Card
 
 NOTHING_JUDGED, MISTAKE, INTERRUPTED = 3, 2, 130
 LISTED = (
     "judges",
     "strategies",
     "engines",
+    "heads",
     "datasets",
+    "models",
     "tasks",
     "templates",
     "parsers",
@@ -62,6 +65,13 @@ def commands() -> None:
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N examples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="For every draw.")
+@click.option(
+    "--too-long",
+    type=click.Choice(["fail", "skip", "truncate"]),
+    default="fail",
+    show_default=True,
+    help="An input that does not fit: fails, is left out, or its prompt is cut.",
+)
 @click.option("--skip-bad-rows", is_flag=True, help="Count malformed rows, go on.")
 @click.option(
     "--reuse",
@@ -128,6 +138,10 @@ def list_(kind: str) -> None:
         rows = [(name, prompts.digest(name), "", []) for name in prompts.names()]
     elif kind == "tasks":
         rows = [(name, "", origin, []) for name, origin in tasks().items()]
+    elif kind == "models":
+        from rrm_harness import models
+
+        rows = [(each.id, _known(each), "", []) for each in models.cards().values()]
     elif kind == "parsers":
         rows = [(name, _summary(each), "", []) for name, each in parse.PARSERS.items()]
     else:
@@ -269,6 +283,14 @@ def _show(runs: list[Any]) -> None:
 
     terminal = sys.stdout.isatty()
     show(runs, Console(width=None if terminal else 200, highlight=False))
+
+
+def _known(card: Card) -> str:
+    """A model's card in one line."""
+    size = f"{card.parameters:g} B, {card.bf16:g} GB bf16, {card.fp8:g} GB fp8"
+    told = [f"judge {card.judge}", size, f"context {card.context:,}", card.licence]
+    told += ["gated"] * card.gated + ["no weights to download"] * (not card.weights)
+    return "; ".join(told)
 
 
 def _summary(thing: Any) -> str:

@@ -6,8 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from rrm_harness.records import Comparison, Example, Judgment
+from rrm_harness.records import Comparison, Example, Judgment, Note
 from rrm_harness.schedule import Finished
+
+AUDITED = ("over-length", "empty-responses", *Note)
+"""What the input audit counts: examples' empty responses, and judgments' inputs."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Conduct:
     failures: Counter[str] = field(default_factory=Counter)
     first_failure: dict[str, str] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
+    audit: Counter[str] = field(default_factory=Counter)
     ties: Share = field(default_factory=Share)
     consistent: Share = field(default_factory=Share)
     first_position: Share = field(default_factory=Share)
@@ -53,6 +57,12 @@ class Conduct:
         self.prompt_tokens += finished.prompt_tokens
         self.completion_tokens += finished.completion_tokens
         self.notes.update(finished.outcome.notes)
+        self.audit.update(finished.notes)
+        self.audit["over-length"] += finished.too_long
+        self.audit["over-length"] += finished.notes[Note.TRUNCATED_PROMPT]
+        self.audit["empty-responses"] += sum(
+            not response.strip() for response in finished.example.responses
+        )
         pairs: dict[tuple[tuple[int, ...], int], float] = {}
         for comparison, judgment in finished.judged:
             if judgment.failure is not None:
@@ -96,6 +106,7 @@ class Conduct:
             "cached": self.cached,
             "votes_saved": self.notes.get("votes_saved", 0),
             "notes": dict(sorted(self.notes.items())),
+            "audit": {name: self.audit[name] for name in AUDITED},
             "comparison_tie_rate": self.ties.value,
             "order_consistency": self.consistent.value,
             "first_position_rate": self.first_position.value,

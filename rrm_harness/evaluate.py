@@ -14,12 +14,19 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from rrm_harness import host
-from rrm_harness.answers import Answers, Bench
+from rrm_harness.answers import Answers, Bench, TooLong
 from rrm_harness.baselines import Baselines
 from rrm_harness.examples import Examples
 from rrm_harness.manifest import describe
 from rrm_harness.output import RunDirectory
-from rrm_harness.records import Dataset, Engine, Judge, Strategy, described
+from rrm_harness.records import (
+    Dataset,
+    Engine,
+    Failure,
+    Judge,
+    Strategy,
+    described,
+)
 from rrm_harness.result import FORMAT, Result
 from rrm_harness.schedule import play_all
 from rrm_harness.tally import Tally
@@ -39,6 +46,7 @@ def evaluate(
     seed: int = 0,
     limit: int | None = None,
     skip_bad_rows: bool = False,
+    too_long: TooLong = "fail",
     reuse: Sequence[Path] | None = None,
     baselines: bool = True,
     progress: Progress | None = None,
@@ -57,6 +65,8 @@ def evaluate(
         seed: Every draw of the run comes from it.
         limit: Take only the dataset's first examples.
         skip_bad_rows: Count malformed rows instead of stopping at the first.
+        too_long: What becomes of an input that the model cannot take whole: `fail`
+            the judgment, `skip` the example, or `truncate` the middle of its prompt.
         reuse: Run directories whose judgments may be used: the output's neighbors
             unless given, none if empty.
         baselines: Also play the trivial judges, to stand beside the result.
@@ -76,12 +86,12 @@ def evaluate(
         data = plugins.made("datasets", dataset)
         playing = plugins.made("strategies", strategy or data.protocol)
         examples = Examples.checked(data, limit, skip_bad_rows)
-        manifest = describe(benches, data, playing, seed, limit)
+        manifest = describe(benches, data, playing, seed, limit, too_long)
         directory = Path(output or Path(mkdtemp(prefix="rrm-harness-")) / "run")
         run = stack.enter_context(RunDirectory(directory, manifest["run"], reuse))
 
-        tally = Tally(data.rule)
-        answers = Answers(benches, run.store)
+        tally = Tally(data.rule, [Failure.TOO_LONG] if too_long == "skip" else [])
+        answers = Answers(benches, run.store, too_long)
         for finished in play_all(examples, playing, answers, seed):
             run.write_outcome(tally.add(finished))
             if progress:
@@ -108,11 +118,12 @@ def evaluate(
 
 def _bench(judge: str | Judge, engine: str | Engine | None, stack: ExitStack) -> Bench:
     """Make a judge and its engine; an engine made here is closed at the end."""
-    plugins = host.default()
-    running: Engine | None = plugins.made("engines", engine) if engine else None
-    if running is not None and isinstance(engine, str):
-        stack.callback(running.close)
-    return Bench(plugins.made("judges", judge), running)
+    built: Judge = host.default().made("judges", judge)
+    if not isinstance(engine, str):
+        return Bench(built, engine)
+    running = host.default().engine(engine, built)
+    stack.callback(running.close)
+    return Bench(built, running)
 
 
 def _text(named: object) -> str:

@@ -50,6 +50,22 @@ def register_datasets(register: Register) -> None:
 
 
 @hookspec
+def register_heads(register: Register) -> None:
+    """Call `register(name, factory)`; the factory returns a `Head`.
+
+    A head reads scores out of a reward model's checkpoint; import torch in its methods.
+    """
+
+
+@hookspec
+def register_models(register: RegisterFolder) -> None:
+    """Call `register(name, file)` for a TOML file of model cards, a table each.
+
+    A table's name is the model's id; its keys are the fields of `models.Card`.
+    """
+
+
+@hookspec
 def register_templates(register: RegisterFolder) -> None:
     """Call `register(prefix, folder)`; `prefix/x.jinja` is the folder's x.jinja."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ import pluggy
 
 from rrm_harness import hookspecs
 from rrm_harness.errors import PluginError, SpecError
+from rrm_harness.records import Engine, Judge
 from rrm_harness.specs import Spec, build, nearest
 
 GROUP = "rrm_harness"
@@ -155,6 +157,23 @@ class Host:
             else:
                 parts.append(part)
         return parts
+
+    def engine(self, text: str, judge: Judge) -> Engine:
+        """Build the engine that a spec names, for the model that the judge runs on.
+
+        Raises:
+            SpecError: As `build`; or the judge runs no model.
+        """
+        spec = Spec.parse(text)
+        factory = self.lookup("engines", spec.name).thing
+        if "model" not in inspect.signature(factory).parameters:
+            return build(spec, factory)
+        if judge.runs_on is None:
+            raise SpecError(
+                f"this judge runs no model, so {spec.name} has nothing to do; leave"
+                " --engine out, or name a judge that runs one"
+            )
+        return build(spec, factory, model=judge.runs_on)
 
     def made(self, kind: str, named: Any) -> Any:
         """Build what a spec names; hand back what is already built."""

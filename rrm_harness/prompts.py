@@ -7,16 +7,18 @@ inert text: a response with `{{` or a chat marker in it stays as it is.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, Template
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rrm_harness import host
 from rrm_harness.errors import HarnessError, TemplateError
+from rrm_harness.records import Message
 from rrm_harness.specs import nearest
 
 SUFFIX = ".jinja"
@@ -63,20 +65,76 @@ def render(name: str, **values: Any) -> str:
     except HarnessError:
         raise
     except Exception as error:  # whatever the expressions of a template can raise
+        raise _wrong(name, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """A judge's prompt: the chat to send, and what the reply is made to begin with."""
+
+    messages: tuple[Message, ...]
+    prefill: str = ""
+
+
+ROLES = ("system", "user", "assistant")
+
+
+def turns(name: str, **values: Any) -> Turns:
+    """Fill a judge's template in: its blocks `system`, `user` and `assistant`.
+
+    The first two are turns; `assistant` is what the reply begins with. A block that is
+    absent, or has no text, is no turn. The newline before `endblock` is not part of it.
+
+    Raises:
+        TemplateError: As `render`; or there is no block `user`.
+    """
+    template = _compiled(name)
+    if "user" not in template.blocks:
         raise TemplateError(
-            f"template {name} does not render: {type(error).__name__}: {error}"
-        ) from error
+            f"template {name} has no user turn; write it between"
+            " {% block user %} and {% endblock %}"
+        )
+    try:
+        context = template.new_context(values)
+        said = {
+            role: "".join(template.blocks[role](context)).removesuffix("\n")
+            for role in ROLES
+            if role in template.blocks
+        }
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise _wrong(name, error) from error
+    chat = tuple(Message(role, said[role]) for role in ROLES[:2] if said.get(role))
+    return Turns(chat, said.get("assistant", ""))
+
+
+def _wrong(name: str, error: Exception) -> TemplateError:
+    return TemplateError(
+        f"template {name} does not render: {type(error).__name__}: {error}"
+    )
 
 
 @cache
 def _compiled(name: str) -> Template:
+    """The template, ready to fill in.
+
+    Raises:
+        TemplateError: It is missing, or not Jinja.
+    """
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.from_string(source(name))
+    text = source(name)
+    try:
+        return environment.from_string(text)
+    except TemplateSyntaxError as error:
+        raise TemplateError(
+            f"template {name}, line {error.lineno}: {error.message}"
+        ) from error
 
 
 def _walk(folder: Traversable, prefix: str) -> dict[str, Traversable]:

@@ -128,15 +128,18 @@ class Judgment:
     """One score per response in the order shown, or a failure.
 
     Verdict A of two is (1, 0), a tie (0.5, 0.5); a reward head's scores are raw
-    logits. Exactly one of `scores` and `failure` is set. `completions` are what it was
-    read from; the harness fills them in, and reads them anew when it finds them in the
-    store, so that a mended parser counts for what was asked before.
+    logits. Exactly one of `scores` and `failure` is set. `attributes` holds what a
+    multi-attribute model says beside its scores: name to one value per response shown.
+    `completions` are what it was read from; the harness fills them in, and reads them
+    anew when it finds them in the store, so that a mended parser counts for what was
+    asked before.
     """
 
     scores: tuple[float, ...] = ()
     failure: Failure | None = None
     text: str = ""
     completions: tuple[Completion, ...] = ()
+    attributes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def prompt_tokens(self) -> int:
@@ -147,6 +150,11 @@ class Judgment:
     def completion_tokens(self) -> int:
         """Tokens written, over all completions."""
         return sum(completion.completion_tokens for completion in self.completions)
+
+    @property
+    def notes(self) -> set[str]:
+        """What the input audit counts, over all completions."""
+        return {note for each in self.completions for note in each.notes}
 
     @classmethod
     def failed(cls, failure: Failure, text: str = "") -> Judgment:
@@ -191,11 +199,41 @@ sent the list of their judgments and return values, in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """The weights that a judge runs on, and what reads scores out of them.
+
+    Args:
+        id: The hub's id, a local folder, or the name that a server gives it.
+        revision: The hub's branch, tag or commit; its default branch unless given.
+        head: A registered reward head; none for a model that writes text.
+        trust_remote_code: Whether code that comes with the weights may run.
+    """
+
+    id: str
+    revision: str = ""
+    head: str = ""
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What an engine is asked: to continue a chat, or to score one.
 
     A sampled request without a seed is given one, drawn from the run's seed, the
     content and the sample number.
+
+    Args:
+        messages: The chat. To score is to score its last message.
+        kind: Write text, or score with the model's reward head.
+        temperature: 0 is greedy.
+        top_p: The share of probability that is sampled from; always sent.
+        max_tokens: The most tokens to write.
+        seed: Of the sampling.
+        prefill: What the assistant has written already; the text continues it.
+        stop: Texts that end the writing; they are not part of what was written.
+        logprobs: How many alternatives of the first written token to report.
+        bos: `double` repeats the first token, as some published runs did by accident.
+        chat_options: Names and values that the model's chat template takes.
     """
 
     messages: tuple[Message, ...]
@@ -204,6 +242,11 @@ class Request:
     top_p: float = 1.0
     max_tokens: int = 1024
     seed: int | None = None
+    prefill: str = ""
+    stop: tuple[str, ...] = ()
+    logprobs: int = 0
+    bos: Literal["single", "double"] = "single"
+    chat_options: tuple[tuple[str, Any], ...] = ()
 
     @property
     def sampled(self) -> bool:
@@ -211,12 +254,31 @@ class Request:
         return self.kind == "generate" and self.temperature > 0
 
 
+class Note(StrEnum):
+    """What was seen in a request and the input audit counts."""
+
+    DOUBLE_BOS = "double-bos"
+    NO_GENERATION_PROMPT = "no-generation-prompt"
+    TRUNCATED_PROMPT = "truncated-prompt"
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """What an engine answered: a text, or scores, or why there is neither.
 
-    `finish` is "length" when the text was cut at `max_tokens`; the judge may still read
-    it, and what it then cannot read is a failure of kind truncated.
+    Args:
+        text: What the model wrote after the request's prefill.
+        scores: What its reward head said: raw, one, or one per step or response.
+        failure: Why there is neither.
+        finish: "length" when the text was cut at `max_tokens`; the judge may still
+            read it, and what it then cannot read is a failure of kind truncated.
+        prompt_tokens: Tokens read, special ones included.
+        completion_tokens: Tokens written.
+        attributes: What a multi-attribute head said beside its scores.
+        logprobs: Token text to log-probability of the first written token.
+        notes: What the input audit counts.
+        room: Of a failure of kind too-long: how many prompt tokens would fit, 0 if the
+            engine cannot tell.
     """
 
     text: str = ""
@@ -225,6 +287,10 @@ class Completion:
     finish: Literal["stop", "length"] = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    attributes: Mapping[str, float] = field(default_factory=dict)
+    logprobs: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    room: int = 0
 
 
 def described(plugin: object, *, paths: bool = True) -> str:
@@ -285,12 +351,23 @@ class Judge(Protocol):
     A judge that needs no engine renders no requests and is parsed at once.
     `pointwise` judges see one response at a time; each response is asked once,
     however many comparisons it is in. `fewest` and `most` bound the number of
-    responses of a comparison.
+    responses of a comparison. `runs_on` is the model that its requests are for; an
+    engine that is named by a spec is built with it.
     """
 
     pointwise: bool = False
     fewest: int = 1
     most: int | None = None
+
+    if TYPE_CHECKING:  # at run time a field or a plain attribute will do
+
+        @property
+        def runs_on(self) -> Model | None:
+            """The model, None if the judge makes no requests."""
+            return None
+
+    else:
+        runs_on = None
 
     @property
     def identity(self) -> str:
@@ -329,6 +406,9 @@ class Engine(Protocol):
     def collect(self) -> Iterable[tuple[int, Completion]]:
         """Advance the work and return what is done; wait a while if nothing is."""
         ...
+
+    def cancel(self, ticket: int) -> None:
+        """Forget a request; its answer, if it still comes, is not wanted."""
 
     def close(self) -> None:
         """Abandon what is under way and give the hardware back."""

@@ -6,7 +6,7 @@ to the engine at once. Finished examples come out in the dataset's order.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from rrm_harness.answers import Answer, Answers
 from rrm_harness.records import (
     Comparison,
     Example,
+    Failure,
     Judgment,
     Outcome,
     Play,
@@ -41,6 +42,8 @@ class Finished:
     stored: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    too_long: int = 0
+    notes: Counter[str] = field(default_factory=Counter)
     done: bool = False
 
     def count(self, answer: Answer) -> None:
@@ -48,6 +51,9 @@ class Finished:
         if answer.first:
             self.judgments += 1
             self.stored += answer.stored
+            for note in answer.judgment.notes:
+                self.notes[note] += 1
+            self.too_long += answer.judgment.failure is Failure.TOO_LONG
             self.prompt_tokens += answer.judgment.prompt_tokens
             self.completion_tokens += answer.judgment.completion_tokens
 
@@ -187,7 +193,15 @@ def _one_by_one(comparison: Comparison) -> Play:
     for judgment in judgments:
         if judgment.failure is not None:
             return judgment
-    return Judgment(tuple(judgment.scores[0] for judgment in judgments))
+    names = dict.fromkeys(name for each in judgments for name in each.attributes)
+    return Judgment(
+        tuple(judgment.scores[0] for judgment in judgments),
+        attributes={
+            name: tuple(each.attributes[name][0] for each in judgments)
+            for name in names
+            if all(name in each.attributes for each in judgments)
+        },
+    )
 
 
 def _place(judged: tuple[Comparison, Judgment]) -> tuple[str, tuple[int, ...], int]:

@@ -230,7 +230,8 @@ def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | No
         raise _damaged(path, str(error)) from error
 
 
-_FIELDS = [(each.name, each.default) for each in fields(Completion)]
+_EMPTY = Completion()
+_FIELDS = [(each.name, getattr(_EMPTY, each.name)) for each in fields(Completion)]
 
 
 def _dumped(completions: Sequence[Completion]) -> str:
@@ -253,7 +254,8 @@ def _loaded(dumped: str) -> tuple[Completion, ...]:
     found = []
     for stored in json.loads(dumped):
         values = {name: stored[name] for name in known & stored.keys()}
-        values["scores"] = tuple(values.get("scores", ()))
+        for name in ("scores", "notes"):
+            values[name] = tuple(values.get(name, ()))
         found.append(Completion(**values))
     return tuple(found)
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from rrm_harness.conduct import Conduct
 from rrm_harness.metrics import Numbers, Rule, Scored
+from rrm_harness.records import Failure
 from rrm_harness.schedule import Finished
 
 
 class Tally:
-    """Takes finished examples in order and knows the results at the end."""
+    """Takes finished examples in order and knows the results at the end.
 
-    def __init__(self, rule: Rule) -> None:
+    Examples that failed by a kind in `skipped` are left out of the numbers.
+    """
+
+    def __init__(self, rule: Rule, skipped: Collection[Failure] = ()) -> None:
         self._rule = rule
+        self._skipped = skipped
         self._rows: list[Scored] = []
         self._conduct = Conduct()
 
@@ -25,6 +32,8 @@ class Tally:
     def add(self, finished: Finished) -> dict[str, Any]:
         """Count an example; return its line for outcomes.jsonl."""
         row = self._rule.row(finished.example, finished.outcome)
+        if row.failure in self._skipped:
+            row = replace(row, credit=None)
         self._rows.append(row)
         self._conduct.add(finished)
         return _line(finished, row)

@@ -1,1 +1,1 @@
-"""Engines: what runs requests. None is built in yet; plugins add them."""
+"""Built-in engines: what runs requests on hardware."""

@@ -1,0 +1,171 @@
+"""Chats to token ids: by the model's own template, what a value says kept inert.
+
+The template writes the special tokens; the texts in a chat never do. A response that
+contains `<|im_end|>` or `</think>` is read as those characters, not as that token.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from rrm_harness.errors import EngineError
+from rrm_harness.records import Message, Note, Request
+
+_OPEN, _CLOSE = "\ue0f0", "\ue0f1"
+"""Private-use characters around the number that stands for a message's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A request's token ids, and what the input audit should know."""
+
+    ids: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+
+def load_tokenizer(place: str, *, trust_remote_code: bool = False) -> Any:
+    """Load a folder's tokenizer.
+
+    Raises:
+        EngineError: There is none, or it has no chat template.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        found = AutoTokenizer.from_pretrained(
+            place, trust_remote_code=trust_remote_code
+        )
+    except Exception as error:
+        raise EngineError(
+            f"{place} has no tokenizer that loads ({type(error).__name__}: {error});"
+            " name a folder with the model's own files"
+        ) from error
+    if not found.chat_template:
+        raise EngineError(
+            f"the tokenizer in {place} has no chat template; put the model's"
+            " chat_template.jinja beside it"
+        )
+    return found
+
+
+def rendered(tokenizer: Any, request: Request) -> str:
+    """The chat as the model's template writes it, with what was prefilled."""
+    return _rendered(tokenizer, request, request.messages) + request.prefill
+
+
+def encode(tokenizer: Any, request: Request) -> Encoded:
+    """Turn a request into the token ids that the model reads.
+
+    Nothing is added that the template does not write, so there is one beginning of
+    sequence; `bos="double"` repeats it. Texts that contain an added token's name are
+    tokenized apart from the template, so that they cannot become that token.
+
+    Raises:
+        EngineError: The template does not take this chat.
+    """
+    names = _added(tokenizer)
+    texts = [message.content for message in request.messages]
+    if names and any(names.search(text) for text in texts):
+        ids = [
+            token
+            for text, trusted in _segments(tokenizer, request)
+            for piece in ([text] if trusted else _apart(text, names))
+            for token in _ids(tokenizer, piece)
+        ]
+    else:
+        ids = _ids(tokenizer, rendered(tokenizer, request))
+    if request.bos == "double" and ids[:1] == [tokenizer.bos_token_id]:
+        ids.insert(0, ids[0])
+    return Encoded(tuple(ids), tuple(_notes(tokenizer, request, ids)))
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def _rendered(tokenizer: Any, request: Request, messages: Sequence[Message]) -> str:
+    """The messages by the template, with a generation prompt if text is to follow."""
+    chat = [{"role": each.role, "content": each.content} for each in messages]
+    try:
+        text: str = tokenizer.apply_chat_template(
+            chat,
+            tokenize=False,
+            add_generation_prompt=request.kind == "generate",
+            **dict(request.chat_options),
+        )
+    except Exception as error:
+        roles = ", ".join(each.role for each in messages)
+        raise EngineError(
+            f"the model's chat template does not take a chat of {roles} ({error});"
+            " give the judge a template that the model knows"
+        ) from error
+    return text
+
+
+def _added(tokenizer: Any) -> re.Pattern[str] | None:
+    """What finds the texts that the tokenizer reads as one token of their own."""
+    names = tuple(token.content for token in tokenizer.added_tokens_decoder.values())
+    return _pattern(names)
+
+
+@cache
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    longer = sorted((name for name in names if len(name) > 1), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longer))) if longer else None
+
+
+def _segments(tokenizer: Any, request: Request) -> Iterator[tuple[str, bool]]:
+    """The rendered chat in pieces: what the template wrote, and what it was given."""
+    held = [
+        Message(each.role, f" {_OPEN}{number}{_CLOSE} ")
+        for number, each in enumerate(request.messages)
+    ]
+    text = _rendered(tokenizer, request, held)
+    for piece in re.split(f"( ?{_OPEN}[0-9]+{_CLOSE} ?)", text):
+        number = re.fullmatch(f"( ?){_OPEN}([0-9]+){_CLOSE}( ?)", piece)
+        if number is None:
+            yield piece, True
+            continue
+        content = request.messages[int(number[2])].content
+        content = content if number[1] else content.lstrip()  # the template trims
+        yield content if number[3] else content.rstrip(), False
+    yield request.prefill, True
+
+
+def _apart(text: str, names: re.Pattern[str]) -> Iterator[str]:
+    """The text cut inside every added token's name."""
+    start = 0
+    for found in names.finditer(text):
+        yield text[start : found.start() + 1]
+        start = found.start() + 1
+    yield text[start:]
+
+
+def _notes(tokenizer: Any, request: Request, ids: Sequence[int]) -> Iterator[str]:
+    bos = tokenizer.bos_token_id
+    if bos is not None and list(ids[:2]) == [bos, bos]:
+        yield Note.DOUBLE_BOS
+    if request.kind == "generate" and not _prompts_generation(tokenizer, request):
+        yield Note.NO_GENERATION_PROMPT
+
+
+def _prompts_generation(tokenizer: Any, request: Request) -> bool:
+    """Whether the template says that the assistant's turn begins."""
+    known = _PROMPTS.setdefault(tokenizer, {})
+    key = (repr(request.chat_options), *(each.role for each in request.messages))
+    if key not in known:
+        chat = tuple(Message(each.role, "text") for each in request.messages)
+        asked = Request(chat, chat_options=request.chat_options)
+        left = Request(chat, kind="score", chat_options=request.chat_options)
+        plain = _rendered(tokenizer, left, chat)
+        known[key] = _rendered(tokenizer, asked, chat) != plain
+    return known[key]
+
+
+_PROMPTS: WeakKeyDictionary[Any, dict[Any, bool]] = WeakKeyDictionary()

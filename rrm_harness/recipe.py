@@ -1,0 +1,188 @@
+"""Judges of the two common shapes: one that writes, and one that scores.
+
+A plugin for a new judge subclasses one of these and sets defaults; each field is an
+option of its spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+from rrm_harness import parse, prompts
+from rrm_harness.errors import SpecError
+from rrm_harness.records import (
+    Comparison,
+    Completion,
+    Failure,
+    Judge,
+    Judgment,
+    Message,
+    Model,
+    Request,
+    described,
+)
+
+
+@dataclass(frozen=True)
+class _Modelled(Judge):
+    """A judge with a model. Where that lies is not part of what the judge is."""
+
+    model: str = field(default="", repr=False)
+    revision: str = field(default="", repr=False)
+    template: str = field(default="", repr=False)
+    trust_remote_code: bool = field(default=False, repr=False)
+
+    head: ClassVar[str] = ""
+
+    @property
+    def runs_on(self) -> Model | None:
+        """The model.
+
+        Raises:
+            SpecError: None was named, and the judge has no published one.
+        """
+        if not self.model:
+            raise SpecError(
+                "this judge has no model of its own; name one with model=ID or"
+                " model=FOLDER"
+            )
+        return Model(self.model, self.revision, self.head, self.trust_remote_code)
+
+    @cached_property
+    def identity(self) -> str:  # type: ignore[override]
+        """The recipe: its options and its template's text."""
+        if not self.template:
+            return described(self)
+        return f"{described(self)} template {prompts.digest(self.template)}"
+
+
+@dataclass(frozen=True)
+class Recipe(_Modelled):
+    """A judge that writes: a template, how to decode, and how to read the reply.
+
+    Args:
+        model: The hub's id, a folder, or the name that a server gives it.
+        revision: The hub's branch, tag or commit.
+        template: An installed template, or the path of one's own; see `prompts.turns`.
+            It is given `prompt`, `messages`, `responses`, and what `values` adds.
+        trust_remote_code: Whether code that comes with the weights may run.
+        parser: A name of `parse.PARSERS`.
+        temperature: 0 is greedy.
+        top_p: The share of probability that is sampled from.
+        max_tokens: The most tokens of a reply.
+    """
+
+    parser: str = ""
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.parser:
+            parse.parser(self.parser)  # an unknown name is refused at once
+        if self.max_tokens < 1:
+            raise SpecError(f"max-tokens={self.max_tokens}: a reply needs at least one")
+        if self.temperature < 0 or not 0 < self.top_p <= 1:
+            raise SpecError(
+                f"temperature={self.temperature},top-p={self.top_p}: temperature is 0"
+                " or more, top-p is above 0 and at most 1"
+            )
+
+    def values(self, comparison: Comparison) -> Mapping[str, Any]:
+        """What the template is given besides prompt, messages and responses."""
+        return {}
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:
+        """Fill the template in: one request."""
+        return [self.request(comparison)]
+
+    def request(self, comparison: Comparison, **changed: Any) -> Request:
+        """The request of the filled-in template, with fields changed."""
+        turns = prompts.turns(
+            self.template,
+            prompt=transcript(comparison.example.prompt),
+            messages=comparison.example.prompt,
+            responses=comparison.responses,
+            **self.values(comparison),
+        )
+        decoding = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "prefill": turns.prefill,
+        }
+        return Request(turns.messages, **(decoding | changed))
+
+    def parse(
+        self, comparison: Comparison, completions: Sequence[Completion]
+    ) -> Judgment:
+        """Read the reply with the recipe's parser."""
+        text = completions[0].text
+        scores = parse.parser(self.parser)(text, len(comparison.order))
+        return judged(scores, text)
+
+
+@dataclass(frozen=True)
+class RewardModel(_Modelled):
+    """A judge that scores each response by itself: a chat, and a reward head.
+
+    As a meta judge it scores a critique: `template` then makes the chat's user turn of
+    the prompt and the responses, and the critique is the assistant's.
+
+    Args:
+        model: The hub's id or a folder.
+        revision: The hub's branch, tag or commit.
+        template: What a meta judge's user turn is made with.
+        trust_remote_code: Whether code that comes with the weights may run.
+    """
+
+    pointwise = True
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:
+        """The prompt's chat with the response, or the critique, as its last turn."""
+        if comparison.role == "meta":
+            asked = self._asked_of_meta(comparison)
+            answer = comparison.critique
+        else:
+            asked, answer = comparison.example.prompt, comparison.responses[0]
+        return [Request((*asked, Message("assistant", answer)), kind="score")]
+
+    def _asked_of_meta(self, comparison: Comparison) -> tuple[Message, ...]:
+        if not self.template:
+            raise SpecError(
+                "as a meta judge this needs a template of the chat whose reply the"
+                " critique is; name it with template=FILE"
+            )
+        return prompts.turns(
+            self.template,
+            prompt=transcript(comparison.example.prompt),
+            messages=comparison.example.prompt,
+            responses=comparison.responses,
+        ).messages
+
+    def parse(
+        self,
+        comparison: Comparison,
+        completions: Sequence[Completion],
+    ) -> Judgment:
+        """The head's first value, with its attributes."""
+        (completion,) = completions
+        attributes = {name: (each,) for name, each in completion.attributes.items()}
+        return Judgment(completion.scores[:1], attributes=attributes)
+
+
+def judged(scores: Sequence[float] | None, text: str) -> Judgment:
+    """A judgment of what was read; without scores the text is unparsable."""
+    if scores is None:
+        return Judgment.failed(Failure.UNPARSABLE, text)
+    return Judgment(tuple(scores), None, text)
+
+
+def transcript(prompt: Sequence[Message]) -> str:
+    """A prompt as one text: a lone message is its text, a chat has its turns named."""
+    if len(prompt) == 1:
+        return prompt[0].content
+    return "\n\n".join(f"{each.role.capitalize()}: {each.content}" for each in prompt)
