@@ -3,16 +3,17 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test lint clean
 
 demo: $(BIN)/rrm-harness
 	$(BIN)/rrm-harness demo
 
-test: $(BIN)/rrm-harness
+test: .venv/engines
 	$(BIN)/pytest
 
-lint: $(BIN)/rrm-harness
+lint: .venv/engines
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy rrm_harness plugins tasks templates
@@ -21,7 +22,13 @@ $(BIN)/rrm-harness: pyproject.toml constraints.txt
 	@echo "Setting up .venv, once; it takes a minute or two ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rrm-harness needs Python 3.11 or newer; say which with make PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(PIP) --constraint constraints.txt --editable .
+	touch $@
+
+# Real engines for the tests: torch, transformers, vLLM and llama.cpp, all for CPUs.
+.venv/engines: $(BIN)/rrm-harness
+	@echo "Adding the engines that the tests run, 3 GB, once; it takes two minutes or more ..."
+	$(PIP) --no-compile --no-deps --requirement constraints.txt
 	touch $@
 
 clean:

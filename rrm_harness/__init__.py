@@ -34,6 +34,7 @@ from rrm_harness.records import (
     Note,
     Outcome,
     Play,
+    Race,
     Request,
     Strategy,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "OutputError",
     "Play",
     "PluginError",
+    "Race",
     "Recipe",
     "Register",
     "RegisterFolder",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from itertools import repeat
@@ -88,6 +88,7 @@ class Answers:
         self._outstanding = dict.fromkeys(self._engines, 0)
         self._failed: dict[bytes, Judgment] = {}
         self._answered: set[bytes] = set()
+        self._abandoned: set[int] = set()
         self._next_ticket = 0
 
     @property
@@ -150,9 +151,27 @@ class Answers:
                 for ticket, completion in _collected(engine):
                     yield from self._take(engine, ticket, completion)
 
+    def abandon(self, unwanted: Callable[[Any], bool]) -> None:
+        """Forget waiters; what nobody waits for any more is taken from its engine."""
+        for job in [*self._jobs.values()]:
+            job.waiters = [each for each in job.waiters if not unwanted(each[0])]
+            if not job.waiters:
+                del self._jobs[job.key]
+        for ticket, (job, _) in [*self._tickets.items()]:
+            engine = self._bench(job.comparison).engine
+            if not job.waiters and engine is not None:
+                del self._tickets[ticket]
+                self._outstanding[id(engine)] -= 1
+                self._abandoned.add(ticket)
+                with _told_as_engine_error():
+                    engine.cancel(ticket)
+
     def _take(
         self, engine: Engine, ticket: int, completion: Completion
     ) -> Iterator[tuple[Any, Answer]]:
+        if ticket in self._abandoned:
+            self._abandoned.remove(ticket)
+            return
         if ticket not in self._tickets:
             raise EngineError(
                 f"the engine answered ticket {ticket}, which it was not given;"
@@ -287,7 +306,8 @@ def _told_as_engine_error() -> Iterator[None]:
 
 _GAP = "\n[...]\n"
 """Stands for what was left out of a prompt."""
-LEAST_CUT = 64
+LEAST_CUT, SLACK = 16, 1.02
+"""Characters; and how much more is cut than a mean token's length asks for."""
 
 
 def _shortened(
@@ -304,7 +324,7 @@ def _shortened(
     texts = [message.content for message in prompt]
     place = max(range(len(texts)), key=lambda index: len(texts[index]))
     whole = sum(map(len, texts)) + sum(map(len, comparison.responses))
-    cut = max(LEAST_CUT, ceil(over * whole)) + len(_GAP)
+    cut = max(LEAST_CUT, ceil(over * whole * SLACK)) + len(_GAP)
     kept = len(texts[place]) - cut
     if kept < 0:
         return None

@@ -7,7 +7,7 @@ contains `<|im_end|>` or `</think>` is read as those characters, not as that tok
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,7 +32,7 @@ def load_tokenizer(place: str, *, trust_remote_code: bool = False) -> Any:
     """Load a folder's tokenizer.
 
     Raises:
-        EngineError: There is none, or it has no chat template.
+        EngineError: There is none.
     """
     from transformers import AutoTokenizer
 
@@ -45,11 +45,6 @@ def load_tokenizer(place: str, *, trust_remote_code: bool = False) -> Any:
             f"{place} has no tokenizer that loads ({type(error).__name__}: {error});"
             " name a folder with the model's own files"
         ) from error
-    if not found.chat_template:
-        raise EngineError(
-            f"the tokenizer in {place} has no chat template; put the model's"
-            " chat_template.jinja beside it"
-        )
     return found
 
 
@@ -58,12 +53,19 @@ def rendered(tokenizer: Any, request: Request) -> str:
     return _rendered(tokenizer, request, request.messages) + request.prefill
 
 
-def encode(tokenizer: Any, request: Request) -> Encoded:
+def encode(
+    tokenizer: Any, request: Request, marks: Mapping[str, int] | None = None
+) -> Encoded:
     """Turn a request into the token ids that the model reads.
 
     Nothing is added that the template does not write, so there is one beginning of
-    sequence; `bos="double"` repeats it. Texts that contain an added token's name are
-    tokenized apart from the template, so that they cannot become that token.
+    sequence; `bos="double"` repeats it. Where a text contains an added token's name, it
+    is cut inside the name before it is tokenized, so that it cannot become that token.
+
+    Args:
+        tokenizer: The model's own.
+        request: The chat, and what the template should end with.
+        marks: Characters of the texts that stand for a token id each.
 
     Raises:
         EngineError: The template does not take this chat.
@@ -73,15 +75,33 @@ def encode(tokenizer: Any, request: Request) -> Encoded:
     if names and any(names.search(text) for text in texts):
         ids = [
             token
-            for text, trusted in _segments(tokenizer, request)
-            for piece in ([text] if trusted else _apart(text, names))
-            for token in _ids(tokenizer, piece)
+            for piece in _cut(tokenizer, request, names)
+            for token in _marked(tokenizer, piece, marks or {})
         ]
     else:
-        ids = _ids(tokenizer, rendered(tokenizer, request))
+        ids = _marked(tokenizer, rendered(tokenizer, request), marks or {})
     if request.bos == "double" and ids[:1] == [tokenizer.bos_token_id]:
         ids.insert(0, ids[0])
     return Encoded(tuple(ids), tuple(_notes(tokenizer, request, ids)))
+
+
+def inert(tokenizer: Any, text: str, before: str = "") -> list[int]:
+    """The ids of a text outside a template; only in `before` are tokens named."""
+    names = _added(tokenizer)
+    first, *rest = _apart(text, names) if names else [text]
+    return [
+        token for piece in [before + first, *rest] for token in _ids(tokenizer, piece)
+    ]
+
+
+def _marked(tokenizer: Any, text: str, marks: Mapping[str, int]) -> list[int]:
+    """The text's ids, and for each mark its own."""
+    if not marks:
+        return _ids(tokenizer, text)
+    ids: list[int] = []
+    for piece in re.split(f"([{re.escape(''.join(marks))}])", text):
+        ids += [marks[piece]] if piece in marks else _ids(tokenizer, piece)
+    return ids
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
@@ -91,6 +111,11 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
 
 def _rendered(tokenizer: Any, request: Request, messages: Sequence[Message]) -> str:
     """The messages by the template, with a generation prompt if text is to follow."""
+    if not tokenizer.chat_template:
+        raise EngineError(
+            f"the tokenizer in {tokenizer.name_or_path} has no chat template; put the"
+            " model's chat_template.jinja beside it"
+        )
     chat = [{"role": each.role, "content": each.content} for each in messages]
     try:
         text: str = tokenizer.apply_chat_template(
@@ -136,6 +161,18 @@ def _segments(tokenizer: Any, request: Request) -> Iterator[tuple[str, bool]]:
         content = content if number[1] else content.lstrip()  # the template trims
         yield content if number[3] else content.rstrip(), False
     yield request.prefill, True
+
+
+def _cut(tokenizer: Any, request: Request, names: re.Pattern[str]) -> Iterator[str]:
+    """The rendered chat, cut nowhere but inside the names that its texts contain."""
+    held = ""
+    for text, trusted in _segments(tokenizer, request):
+        first, *rest = [text] if trusted else _apart(text, names)
+        held += first
+        for piece in rest:
+            yield held
+            held = piece
+    yield held
 
 
 def _apart(text: str, names: re.Pattern[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The command line: run, report, list, demo, path.
+"""The command line: run, report, list, check, demo, path.
 
 Exit codes: 0 finished; 2 a mistake that the message says how to mend; 3 finished,
 but every example failed; 130 interrupted.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rrm_harness import __version__
+from rrm_harness.cli_check import check
 from rrm_harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -48,11 +49,20 @@ def commands() -> None:
 
 @commands.command()
 @click.option("--judge", required=True, metavar="SPEC", help="Who judges.")
-@click.option("--dataset", required=True, metavar="SPEC", help="What is judged.")
+@click.option(
+    "--dataset",
+    "datasets",
+    required=True,
+    multiple=True,
+    metavar="SPEC",
+    help="What is judged; may be given several times.",
+)
 @click.option(
     "--strategy",
+    "strategies",
+    multiple=True,
     metavar="SPEC",
-    help="What is asked. [default: the published protocol]",
+    help="What is asked; may be given several times. [default: published protocol]",
 )
 @click.option("--engine", metavar="SPEC", help="What runs the judge's model.")
 @click.option("--meta-judge", metavar="SPEC", help="A judge of judgments.")
@@ -83,23 +93,38 @@ def commands() -> None:
 @click.option("--no-baselines", is_flag=True, help="Leave the trivial judges out.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
 def run(output: Path, quiet: bool, **asked: Any) -> None:
-    """Judge a dataset, or continue where the last run of it stopped."""
-    from rrm_harness.evaluate import evaluate
+    """Judge datasets, or continue where the last run of them stopped.
 
-    named, nothing = list(asked.pop("reuse")), asked.pop("no_reuse")
+    Several datasets or strategies are a run each, in a directory of its own inside the
+    output; the judge's model is loaded once.
+    """
+    from rrm_harness.study import evaluate_each
+
+    asked["reuse"] = _reused(asked.pop("no_reuse"), list(asked.pop("reuse")))
+    asked["baselines"] = not asked.pop("no_baselines")
+    mistakes: list[HarnessError] = []
+
+    def tell(run: str, error: HarnessError) -> None:
+        click.echo(f"rrm-harness: {run} was left out: {error}", err=True)
+        mistakes.append(error)
+
+    runs = []
+    with _told_how_to_resume(output), _progress(quiet) as progress:
+        each = evaluate_each(output=output, failed=tell, progress=progress, **asked)
+        runs = [result.results for result in each]
+    if runs and not quiet:
+        _show(runs)
+        click.echo(f"\nresults, outcomes and judgments: {output}")
+    if mistakes:
+        sys.exit(MISTAKE)
+    if all(each["failed_examples"] == each["examples"] for each in runs):
+        sys.exit(NOTHING_JUDGED)
+
+
+def _reused(nothing: bool, named: list[Path]) -> list[Path] | None:
     if named and nothing:
         raise click.UsageError("give --reuse or --no-reuse, not both")
-    reuse = [] if nothing else named or None
-    baselines = not asked.pop("no_baselines")
-    with _told_how_to_resume(output), _progress(quiet) as progress:
-        result = evaluate(
-            **asked, output=output, reuse=reuse, baselines=baselines, progress=progress
-        )
-    if not quiet:
-        _show([result.results])
-        click.echo(f"\nresults, outcomes and judgments: {output}")
-    if result.results["failed_examples"] == result.results["examples"]:
-        sys.exit(NOTHING_JUDGED)
+    return [] if nothing else named or None
 
 
 @commands.command()
@@ -157,6 +182,9 @@ def list_(kind: str) -> None:
         click.echo(f"{name:<{width}}  {summary}" + ("" if ours else f"  [{origin}]"))
         if known:
             click.echo(f"{'':<{width}}  {', '.join(known)}")
+
+
+commands.add_command(check)
 
 
 @commands.command()

@@ -73,6 +73,13 @@ class Head(Protocol):
         """Turn the hidden states there, (positions, width), into a score."""
         ...
 
+    def score(self, rows: Sequence[Sequence[float]]) -> Score:
+        """Turn the head's raw outputs there, (positions, outputs), into a score.
+
+        It is the end of `read`, for an engine that runs the head's weights itself.
+        """
+        return Score(tuple(row[0] for row in rows))
+
     def vllm(self, place: Path) -> Route | None:
         """How vLLM serves it; None if it cannot."""
         return None

@@ -166,14 +166,17 @@ class Host:
         """
         spec = Spec.parse(text)
         factory = self.lookup("engines", spec.name).thing
+        built: Engine
         if "model" not in inspect.signature(factory).parameters:
-            return build(spec, factory)
+            built = build(spec, factory)
+            return built
         if judge.runs_on is None:
             raise SpecError(
                 f"this judge runs no model, so {spec.name} has nothing to do; leave"
                 " --engine out, or name a judge that runs one"
             )
-        return build(spec, factory, model=judge.runs_on)
+        built = build(spec, factory, model=judge.runs_on)
+        return built
 
     def made(self, kind: str, named: Any) -> Any:
         """Build what a spec names; hand back what is already built."""

@@ -100,8 +100,10 @@ def _read(file: Any, origin: str) -> Iterator[Card]:
         raise PluginError(f"plugin {origin}: {file}: {error}") from error
 
 
-def folder(model: Model) -> Path:
+def folder(model: Model, *, weights: bool = True) -> Path:
     """Return the folder of a model's files, downloaded from the hub if need be.
+
+    Without `weights` only its configuration and tokenizer are downloaded.
 
     Raises:
         EngineError: There is no such folder, and the hub does not give it.
@@ -112,6 +114,7 @@ def folder(model: Model) -> Path:
     from huggingface_hub import snapshot_download
 
     unwanted = ["*.bin", "*.pt", "*.pth", "*.gguf", "original/*", "*.onnx", "*.msgpack"]
+    unwanted += [] if weights else ["*.safetensors"]
     try:
         return Path(
             snapshot_download(
@@ -185,7 +188,11 @@ def card(model: Model) -> Card | None:
 def facts(model: Model) -> Mapping[str, Any]:
     """Return what the manifest says of a judge's model."""
     known = card(model)
-    said = {"id": model.id, "revision": model.revision, "head": model.head}
-    said |= {"trust_remote_code": model.trust_remote_code or ""}
-    said |= {"licence": known.licence if known else ""}
+    said: dict[str, Any] = {
+        "id": model.id,
+        "revision": model.revision,
+        "head": model.head,
+        "trust_remote_code": model.trust_remote_code,
+        "licence": known.licence if known else "",
+    }
     return {name: value for name, value in said.items() if value}

@@ -8,7 +8,7 @@ the text does not say: something off the menu, or two different verdicts, is Non
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 
 from rrm_harness.errors import SpecError
@@ -20,6 +20,17 @@ Parser = Callable[[str, int], Scores | None]
 FIRST: Scores = (1.0, 0.0)
 SECOND: Scores = (0.0, 1.0)
 TIE: Scores = (0.5, 0.5)
+
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
+
+
+def answer(text: str) -> str:
+    """What follows the thought: all after the first `</think>`.
+
+    A thought that is still open is no answer; a text without one is all answer.
+    """
+    _, closed, rest = text.partition("</think>")
+    return rest if closed else text.partition("<think>")[0]
 
 
 def rrm(text: str, shown: int) -> Scores | None:
@@ -43,6 +54,58 @@ def mt_bench(text: str, shown: int) -> Scores | None:
     Source: lm-sys/FastChat, fastchat/llm_judge.
     """
     return _one(re.findall(r"\[\[([A-Z])\]\]", text), _letters(shown, tie="C"), shown)
+
+
+def verdict(text: str, shown: int) -> Scores | None:
+    """`[[A]]` or `[[B]]` after the thought, no tie; two different ones are none.
+
+    The published readers take what they look for first of two different ones.
+
+    Source: allenai/reward-bench, rewardbench/generative.py; Skywork-Critic's card.
+    """
+    return _one(re.findall(r"\[\[([A-Z])\]\]", answer(text)), _letters(shown), shown)
+
+
+def mt_bench_rating(text: str, shown: int) -> Scores | None:
+    """MT-Bench's grade of one response: `[[7]]` or `[[7.5]]`, 1–10.
+
+    Source: lm-sys/FastChat, fastchat/llm_judge.
+    """
+    found = set(re.findall(rf"\[\[({_NUMBER})\]\]", answer(text)))
+    return _graded(found, shown, 1, 10) if len(found) == 1 else None
+
+
+def j1(text: str, shown: int) -> Scores | None:
+    """J1: `<answer> [[A]] </answer>` after the thought, whatever scores stand by it.
+
+    Source: arXiv 2505.10320.
+    """
+    found = re.findall(r"<answer>\s*\[\[([A-Z])\]\]\s*</answer>", answer(text))
+    return _one(found, _letters(shown), shown)
+
+
+def j1_scores(text: str, shown: int) -> Scores | None:
+    """J1: `<score_A>` and `<score_B>` after the thought, 0–10, one of each.
+
+    Source: arXiv 2505.10320.
+    """
+    said = answer(text)
+    each = [
+        set(re.findall(rf"<score_{name}>\s*({_NUMBER})\s*</score_{name}>", said))
+        for name in _letters(shown)
+    ]
+    if any(len(numbers) != 1 for numbers in each):
+        return None
+    return _graded([numbers.pop() for numbers in each], shown, 0, 10)
+
+
+def j1_score(text: str, shown: int) -> Scores | None:
+    """J1 on one response: `<score>` after the thought, 0–10.
+
+    Source: arXiv 2505.10320.
+    """
+    found = set(re.findall(rf"<score>\s*({_NUMBER})\s*</score>", answer(text)))
+    return _graded(found, shown, 0, 10) if len(found) == 1 else None
 
 
 def rm_r1(text: str, shown: int) -> Scores | None:
@@ -102,6 +165,55 @@ def judgelrm(text: str, shown: int) -> Scores | None:
     return _all_of(answers, shown)
 
 
+def judgelrm_thinking(text: str, shown: int) -> Scores | None:
+    """JudgeLRM's whole reply: as `judgelrm`, after the end of the thought.
+
+    The published reader gives a reply without `</think>` two zeros; here it is none.
+
+    Source: NuoJohnChen/JudgeLRM, pandalm/utils/judgelrm_inference.py.
+    """
+    _, closed, rest = text.partition("</think>")
+    return judgelrm(rest, shown) if closed else None
+
+
+def judgelm(text: str, shown: int) -> Scores | None:
+    """JudgeLM: the first line holds the scores alone, `8 7` or `8, 7`.
+
+    The prompt asks for 1–10; as published, 0 counts too.
+
+    Source: baaivision/JudgeLM@0da7c22, judgelm/llm_judge/common.py (`parse_score`).
+    """
+    line = text.strip().partition("\n")[0].replace(",", " ").split()
+    numbers = [each for each in line if re.fullmatch(_NUMBER, each)]
+    return _graded(numbers, shown, 0, 10) if len(numbers) == len(line) else None
+
+
+def prometheus(text: str, shown: int) -> Scores | None:
+    """Prometheus 2 on a pair: `[RESULT] A` or `[RESULT] B`.
+
+    Source: prometheus-eval/prometheus-eval, docs/prompts.md.
+    """
+    return _one(_results(text), _letters(2), shown)
+
+
+def prometheus_score(text: str, shown: int) -> Scores | None:
+    """Prometheus 2 on one response: `[RESULT] 4`, a whole number 1–5.
+
+    Source: prometheus-eval/prometheus-eval, docs/prompts.md.
+    """
+    menu = {str(score): (float(score),) for score in range(1, 6)}
+    return _one(_results(text), menu, shown)
+
+
+def compass(text: str, shown: int) -> Scores | None:
+    """CompassJudger-2: `{"Choice": "Model A"}` somewhere in the reply.
+
+    Source: its card; open-compass/opencompass, JudgeEvaluator.
+    """
+    found = re.findall(r'"Choice"\s*:\s*"([^"]*)"', answer(text))
+    return _one(found, {"Model A": FIRST, "Model B": SECOND}, shown)
+
+
 def deepseek_grm(text: str, shown: int) -> Scores | None:
     r"""DeepSeek-GRM: the last `\boxed{x, y, ...}`, clipped to 1–10.
 
@@ -117,12 +229,22 @@ PARSERS: Mapping[str, Parser] = {
     "rrm": rrm,
     "assistant": assistant,
     "mt-bench": mt_bench,
+    "mt-bench-rating": mt_bench_rating,
+    "verdict": verdict,
+    "j1": j1,
+    "j1-scores": j1_scores,
+    "j1-score": j1_score,
     "rm-r1": rm_r1,
     "arena-hard": arena_hard,
     "llmbar": llmbar,
     "llmbar-line": llmbar_line,
     "rating": rating,
     "judgelrm": judgelrm,
+    "judgelrm-thinking": judgelrm_thinking,
+    "judgelm": judgelm,
+    "prometheus": prometheus,
+    "prometheus-score": prometheus_score,
+    "compass": compass,
     "deepseek-grm": deepseek_grm,
 }
 
@@ -162,6 +284,21 @@ def _all_of(numbers: Sequence[str], shown: int) -> Scores | None:
     """The numbers, one for each response; one too large to represent is none."""
     scores = tuple(map(float, numbers))
     return scores if len(scores) == shown and all(map(isfinite, scores)) else None
+
+
+def _graded(
+    numbers: Iterable[str], shown: int, least: float, most: float
+) -> Scores | None:
+    """The numbers, one for each response, if all are on the scale."""
+    scores = _all_of(tuple(numbers), shown)
+    on_scale = scores is not None and all(least <= each <= most for each in scores)
+    return scores if on_scale else None
+
+
+def _results(text: str) -> list[str]:
+    """What stands on the lines after each `[RESULT]`."""
+    found = re.findall(r"\[RESULT\]\s*(.*)", answer(text))
+    return [each.strip(" .()") for each in found]
 
 
 def _last_boxed(text: str) -> str | None:

@@ -35,9 +35,13 @@ def names() -> dict[str, Traversable]:
 def source(name: str) -> str:
     """Return a template's text: an installed name, or the path of a user's file.
 
+    A name with a line break in it is no name but the text itself.
+
     Raises:
         TemplateError: There is neither.
     """
+    if "\n" in name:
+        return name
     installed = names()
     place: Traversable = installed[name] if name in installed else Path(name)
     try:
@@ -91,7 +95,7 @@ def turns(name: str, **values: Any) -> Turns:
     template = _compiled(name)
     if "user" not in template.blocks:
         raise TemplateError(
-            f"template {name} has no user turn; write it between"
+            f"template {_called(name)} has no user turn; write it between"
             " {% block user %} and {% endblock %}"
         )
     try:
@@ -109,9 +113,14 @@ def turns(name: str, **values: Any) -> Turns:
     return Turns(chat, said.get("assistant", ""))
 
 
+def _called(name: str) -> str:
+    """A template's name; one that is its own text by its first line."""
+    return repr(name.partition("\n")[0] + " ...") if "\n" in name else name
+
+
 def _wrong(name: str, error: Exception) -> TemplateError:
     return TemplateError(
-        f"template {name} does not render: {type(error).__name__}: {error}"
+        f"template {_called(name)} does not render: {type(error).__name__}: {error}"
     )
 
 
@@ -133,7 +142,7 @@ def _compiled(name: str) -> Template:
         return environment.from_string(text)
     except TemplateSyntaxError as error:
         raise TemplateError(
-            f"template {name}, line {error.lineno}: {error.message}"
+            f"template {_called(name)}, line {error.lineno}: {error.message}"
         ) from error
 
 

@@ -26,6 +26,19 @@ from rrm_harness.records import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a recipe shows, how its reply is read, and how many responses it takes.
+
+    A judge with several modes has one for each; `Recipe.take` puts it on.
+    """
+
+    template: str
+    parser: str
+    fewest: int = 2
+    most: int | None = 2
+
+
 @dataclass(frozen=True)
 class _Modelled(Judge):
     """A judge with a model. Where that lies is not part of what the judge is."""
@@ -36,6 +49,14 @@ class _Modelled(Judge):
     trust_remote_code: bool = field(default=False, repr=False)
 
     head: ClassVar[str] = ""
+    sizes: ClassVar[Mapping[str, str]] = {}
+    """What the option `size` stands for, of a judge that has one: ids of models."""
+    without: ClassVar[str] = "this judge has no model of its own"
+
+    @property
+    def published(self) -> str:
+        """The id of the published model that runs unless another is named, if any."""
+        return self.sizes.get(getattr(self, "size", ""), "")
 
     @property
     def runs_on(self) -> Model | None:
@@ -44,15 +65,13 @@ class _Modelled(Judge):
         Raises:
             SpecError: None was named, and the judge has no published one.
         """
-        if not self.model:
-            raise SpecError(
-                "this judge has no model of its own; name one with model=ID or"
-                " model=FOLDER"
-            )
-        return Model(self.model, self.revision, self.head, self.trust_remote_code)
+        named = self.model or self.published
+        if not named:
+            raise SpecError(f"{self.without}; name one with model=ID or model=FOLDER")
+        return Model(named, self.revision, self.head, self.trust_remote_code)
 
     @cached_property
-    def identity(self) -> str:  # type: ignore[override]
+    def identity(self) -> str:
         """The recipe: its options and its template's text."""
         if not self.template:
             return described(self)
@@ -73,12 +92,15 @@ class Recipe(_Modelled):
         temperature: 0 is greedy.
         top_p: The share of probability that is sampled from.
         max_tokens: The most tokens of a reply.
+        no_system: Whether the system turn's text begins the user turn instead, for
+            models whose chat template has no such turn.
     """
 
     parser: str = ""
     temperature: float = 0.0
     top_p: float = 1.0
     max_tokens: int = 1024
+    no_system: bool = False
 
     def __post_init__(self) -> None:
         if self.parser:
@@ -90,6 +112,21 @@ class Recipe(_Modelled):
                 f"temperature={self.temperature},top-p={self.top_p}: temperature is 0"
                 " or more, top-p is above 0 and at most 1"
             )
+
+    def take(self, shape: Shape) -> None:
+        """Put a shape on: for `__post_init__`, before that of this class.
+
+        A template or a parser that the spec names stays.
+        """
+        taken = {
+            "template": self.template or shape.template,
+            "parser": self.parser or shape.parser,
+            "fewest": shape.fewest,
+            "most": shape.most,
+            "pointwise": shape.most == 1,
+        }
+        for name, value in taken.items():
+            object.__setattr__(self, name, value)
 
     def values(self, comparison: Comparison) -> Mapping[str, Any]:
         """What the template is given besides prompt, messages and responses."""
@@ -108,13 +145,14 @@ class Recipe(_Modelled):
             responses=comparison.responses,
             **self.values(comparison),
         )
-        decoding = {
+        decoding: dict[str, Any] = {
             "temperature": self.temperature,
             "top_p": self.top_p,
             "max_tokens": self.max_tokens,
             "prefill": turns.prefill,
         }
-        return Request(turns.messages, **(decoding | changed))
+        chat = _folded(turns.messages) if self.no_system else turns.messages
+        return Request(chat, **(decoding | changed))
 
     def parse(
         self, comparison: Comparison, completions: Sequence[Completion]
@@ -172,6 +210,11 @@ class RewardModel(_Modelled):
         (completion,) = completions
         attributes = {name: (each,) for name, each in completion.attributes.items()}
         return Judgment(completion.scores[:1], attributes=attributes)
+
+
+def _folded(chat: Sequence[Message]) -> tuple[Message, ...]:
+    """The chat with all its texts in one user turn."""
+    return (Message("user", "\n\n".join(each.content for each in chat)),)
 
 
 def judged(scores: Sequence[float] | None, text: str) -> Judgment:

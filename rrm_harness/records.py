@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -193,7 +193,19 @@ class Outcome:
         return tuple(sorted([index for index in scores if scores[index] == best]))
 
 
-Play = Generator[Sequence[Any], Sequence[Any], Any]
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Plays side by side of which only so many matter.
+
+    A play that yields one is sent its plays' return values as soon as `decided` says
+    yes to those that are there (None for the others); the rest is abandoned.
+    """
+
+    plays: Sequence[Any]
+    decided: Callable[[Sequence[Any]], bool]
+
+
+Play = Generator[Sequence[Any] | Race, Sequence[Any], Any]
 """A strategy at work. It yields a list of comparisons and of further plays, and is
 sent the list of their judgments and return values, in the same order."""
 

@@ -24,7 +24,12 @@ WIDE = 110
 
 def cautions(results: Results) -> list[str]:
     """Say what a reader should know before believing the headline."""
-    return [*_failures(results), *_gaps(results), *_baselines(results)]
+    return [
+        *_failures(results),
+        *_gaps(results),
+        *_audit(results),
+        *_baselines(results),
+    ]
 
 
 def _failures(results: Results) -> Iterator[str]:
@@ -55,6 +60,21 @@ def _gaps(results: Results) -> Iterator[str]:
         )
     if results["skipped_rows"]:
         yield f"{results['skipped_rows']} malformed rows were skipped."
+
+
+def _audit(results: Results) -> Iterator[str]:
+    """What the input audit found; nothing for runs from before there was one."""
+    said = {
+        "over-length": "judgments were asked more than the model can take",
+        "truncated-prompt": "of them were asked with the middle of the prompt left out",
+        "double-bos": "inputs begin with the beginning-of-sequence token twice",
+        "no-generation-prompt": "inputs do not say that the assistant's turn begins",
+        "empty-responses": "responses are empty",
+    }
+    audit = results.get("audit", {})
+    for name, text in said.items():
+        if audit.get(name):
+            yield f"Input audit: {audit[name]:,} {text} ({name})."
 
 
 def _baselines(results: Results) -> Iterator[str]:
@@ -121,6 +141,10 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
         yield "votes saved by the exact stop", f"{results['votes_saved']:,}"
     cached = f"{row(results)['cached']} from the store"
     yield "judgments", f"{results['judgments']:,} different ones, {cached}"
+    audit = results.get("audit")
+    if audit is not None:
+        found = ", ".join(f"{name} {n:,}" for name, n in audit.items() if n)
+        yield "input audit", found or "nothing found"
     tokens = results["tokens"]
     if any(tokens.values()):
         yield "tokens", f"{tokens['prompt']:,} prompt, {tokens['completion']:,} written"
@@ -182,8 +206,9 @@ def show(runs: Sequence[Results], console: Console) -> None:
     for run in runs:
         if len(runs) == 1:
             _show_details(run, console)
+        of = f"{run['dataset']}, {run['strategy']}: " if len(runs) > 1 else ""
         for caution in cautions(run):
-            console.print(f"! {caution}", style="yellow", markup=False)
+            console.print(f"! {of}{caution}", style="yellow", markup=False)
 
 
 def _show_details(run: Results, console: Console) -> None:

@@ -19,6 +19,7 @@ from rrm_harness.records import (
     Judgment,
     Outcome,
     Play,
+    Race,
     Strategy,
 )
 
@@ -69,6 +70,17 @@ class _Running:
     comparison: Comparison | None = None
     results: list[Any] = field(default_factory=list)
     missing: int = 0
+    race: Race | None = None
+    children: list[_Running] = field(default_factory=list)
+    abandoned: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether neither this play nor one that waits for it was abandoned."""
+        running: _Running | None = self
+        while running is not None and not running.abandoned:
+            running = running.parent
+        return running is None
 
 
 def play_all(
@@ -111,6 +123,7 @@ class _Schedule:
         self._answers = answers
         self._ready: deque[_Running] = deque()
         self._unfinished = 0
+        self._abandoned = False
 
     def has_room(self, begun: int, window: int) -> bool:
         """Whether another example may begin."""
@@ -124,7 +137,8 @@ class _Schedule:
 
     def collect(self) -> None:
         for (running, slot, comparison), answer in self._answers.collect():
-            self._answer(running, slot, comparison, answer)
+            if not self._abandoned or running.wanted:
+                self._answer(running, slot, comparison, answer)
         self._advance_ready()
 
     def _advance_ready(self) -> None:
@@ -133,11 +147,16 @@ class _Schedule:
 
     def _advance(self, running: _Running) -> None:
         """Resume a play with its results and ask what it asks next."""
+        if self._abandoned and not running.wanted:
+            running.play.close()
+            return
         try:
             asked = running.play.send(running.results or None)  # type: ignore[arg-type]
         except StopIteration as stop:
             self._finish(running, stop.value)
             return
+        running.race = asked if isinstance(asked, Race) else None
+        asked = asked.plays if isinstance(asked, Race) else asked
         running.results = [None] * len(asked)
         running.missing = len(asked)
         if not asked:
@@ -147,6 +166,8 @@ class _Schedule:
                 self._ask(running, slot, item)
             else:
                 child = _Running(item, running.finished, running, slot)
+                if running.race is not None:
+                    running.children.append(child)
                 self._ready.append(child)
 
     def _ask(self, running: _Running, slot: int, comparison: Comparison) -> None:
@@ -172,8 +193,21 @@ class _Schedule:
     def _fill(self, running: _Running, slot: int, result: Any) -> None:
         running.results[slot] = result
         running.missing -= 1
+        if running.race is not None and running.missing:
+            if not running.race.decided(running.results):
+                return
+            self._abandon_rest(running)
         if not running.missing:
             self._ready.append(running)
+
+    def _abandon_rest(self, running: _Running) -> None:
+        """End a race: forget the plays that have no result, and what they asked."""
+        for child in running.children:
+            child.abandoned = running.results[child.slot] is None
+        running.children.clear()
+        running.missing = 0
+        self._abandoned = True
+        self._answers.abandon(lambda waiter: not waiter[0].wanted)
 
     def _finish(self, running: _Running, result: Any) -> None:
         if running.comparison is not None:

@@ -114,7 +114,8 @@ def _shown(parameter: inspect.Parameter, hint: Any) -> str:
         return "|".join(sorted(choices, key=lambda each: each != parameter.default))
     if parameter.default in (parameter.empty, None, ""):
         return str(_options(hint)[0].__name__).upper()
-    return str(parameter.default).lower()
+    shown = str(parameter.default)
+    return shown.lower() if isinstance(parameter.default, bool) else shown
 
 
 def _annotated(factory: Factory) -> Any:

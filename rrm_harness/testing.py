@@ -101,6 +101,10 @@ class FakeEngine(Engine):
         self.answered += 1
         return [(ticket, self.reply(self.waiting.pop(ticket)))]
 
+    def cancel(self, ticket: int) -> None:
+        """Drop the request."""
+        self.waiting.pop(ticket, None)
+
     def close(self) -> None:
         """Nothing to give back."""
 

@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rrm_harness import SpecError
-from rrm_harness.parse import FIRST, PARSERS, SECOND, TIE, parser
+from rrm_harness.parse import FIRST, PARSERS, SECOND, TIE, answer, parser
 
-ONE_VERDICT = ["mt-bench", "arena-hard"]
+ONE_VERDICT = ["mt-bench", "arena-hard", "verdict", "j1", "prometheus", "compass"]
 """Parsers by which two different verdicts are none."""
 
 ACCEPTED = [
@@ -17,6 +17,7 @@ ACCEPTED = [
     ("rrm", "<think>think</think>\\boxed{Assistant 2}", 2, SECOND),
     ("rrm", "</think>\\boxed{Assistant 1}, no: \\boxed{Assistant 2}.", 2, SECOND),
     ("rrm", "</think>\\fbox{Assistant 1}", 2, FIRST),
+    ("rrm", "</think>\\boxed{So: \\boxed{Assistant 1}}", 2, FIRST),
     ("rrm", "</think>\\boxed{Assistant 1}</think> and so on", 2, FIRST),
     ("assistant", "Assistant 1", 2, FIRST),
     ("assistant", " Assistant 2\n", 2, SECOND),
@@ -40,6 +41,26 @@ ACCEPTED = [
     ("rating", " -1.25\n", 1, (-1.25,)),
     ("judgelrm", "<answer>8</answer><answer>6.5</answer>", 2, (8.0, 6.5)),
     ("judgelrm", "<answer> 5 </answer> <answer>5</answer>", 2, (5.0, 5.0)),
+    ("verdict", "I prefer [[A]]", 2, FIRST),
+    ("verdict", "[[B]]", 2, SECOND),
+    ("verdict", "<think>[[A]]</think>[[B]], yes [[B]]", 2, SECOND),
+    ("mt-bench-rating", "Rating: [[7]]", 1, (7.0,)),
+    ("mt-bench-rating", "[[3]]</think>[[9.5]]", 1, (9.5,)),
+    ("j1", "<think>[[B]]</think>\n<answer> [[A]] </answer>", 2, FIRST),
+    ("j1", "<answer>[[B]]</answer>", 2, SECOND),
+    ("j1", "<score_A>9</score_A><answer>[[B]]</answer>", 2, SECOND),
+    ("j1-scores", "<score_A>0</score_A> <score_B>10</score_B>", 2, (0.0, 10.0)),
+    ("j1-scores", "<score_B> 7.3 </score_B><score_A>7</score_A>", 2, (7.0, 7.3)),
+    ("j1-score", "<think><score>1</score></think><score> 8.4\n</score>", 1, (8.4,)),
+    ("judgelrm-thinking", "x</think><answer>8</answer><answer>7</answer>", 2, (8, 7)),
+    ("judgelm", "8 7\nBoth are good.", 2, (8.0, 7.0)),
+    ("judgelm", "\n 8.5, 10 \n", 2, (8.5, 10.0)),
+    ("judgelm", "7", 1, (7.0,)),
+    ("prometheus", "Feedback: A is short. [RESULT] B", 2, SECOND),
+    ("prometheus", "[RESULT]\n(A).\nThat is all.", 2, FIRST),
+    ("prometheus-score", "Feedback: fine. [RESULT] 4", 1, (4.0,)),
+    ("compass", 'So: {"Choice": "Model A"}', 2, FIRST),
+    ("compass", '{"a": {"Choice" : "Model B"}}', 2, SECOND),
     ("deepseek-grm", "\\boxed{8, 3}", 2, (8.0, 3.0)),
     ("deepseek-grm", "first \\boxed{1, 2}, then \\boxed{7,4,9}", 3, (7.0, 4.0, 9.0)),
     ("deepseek-grm", "\\boxed{0, 12}", 2, (1.0, 10.0)),
@@ -72,6 +93,61 @@ REFUSED = [
     ("judgelrm", "<answer>8</answer>", 2),
     ("judgelrm", "<answer>8</answer>" * 3, 2),
     ("judgelrm", "<answer>high</answer><answer>6</answer>", 2),
+    ("verdict", "[[A]] or [[B]]", 2),
+    ("verdict", "[[C]]", 2),
+    ("verdict", "[[a]]", 2),
+    ("verdict", "[[А]]", 2),  # a Cyrillic letter
+    ("verdict", "[[Ａ]]", 2),  # a full-width one
+    ("verdict", "[ [A] ]", 2),
+    ("verdict", "<think>so [[A]]", 2),
+    ("verdict", "[[A]]</think>I cannot tell", 2),
+    ("mt-bench-rating", "[[0]]", 1),
+    ("mt-bench-rating", "[[11]]", 1),
+    ("mt-bench-rating", "[[nan]]", 1),
+    ("mt-bench-rating", "[[1e3]]", 1),
+    ("mt-bench-rating", "[[٧]]", 1),
+    ("mt-bench-rating", "[[7]] or [[8]]", 1),
+    ("mt-bench-rating", f"[[{'9' * 400}]]", 1),
+    ("j1", "[[A]]", 2),
+    ("j1", "<answer>A</answer>", 2),
+    ("j1", "<answer>[[A]]</answer><answer>[[B]]</answer>", 2),
+    ("j1", "<think><answer>[[A]]</answer>", 2),
+    ("j1-scores", "<score_A>7</score_A>", 2),
+    ("j1-scores", "<score_A>7</score_A><score_B>-1</score_B>", 2),
+    ("j1-scores", "<score_A>7</score_A><score_B>10.01</score_B>", 2),
+    ("j1-scores", "<score_A>7</score_A><score_B>NaN</score_B>", 2),
+    ("j1-scores", "<score_A>7<score_B>8</score_B></score_A>", 2),
+    ("j1-scores", "<score_A>7</score_A><score_A>8</score_A><score_B>1</score_B>", 2),
+    ("j1-score", "<score>7/10</score>", 1),
+    ("j1-score", "<score>7</score><score>8</score>", 1),
+    ("judgelrm-thinking", "<answer>8</answer><answer>7</answer>", 2),
+    ("judgelrm-thinking", "<answer>8</answer><answer>7</answer></think>", 2),
+    ("judgelm", "8", 2),
+    ("judgelm", "8 7 6", 2),
+    ("judgelm", "Assistant 1: 8\nAssistant 2: 7", 2),
+    ("judgelm", "8/10 7/10", 2),
+    ("judgelm", "-1 7", 2),
+    ("judgelm", "8 70", 2),
+    ("judgelm", "inf nan", 2),
+    ("prometheus", "B", 2),
+    ("prometheus", "[RESULT] A or B", 2),
+    ("prometheus", "[RESULT] A\n[RESULT] B", 2),
+    ("prometheus", "[result] A", 2),
+    ("prometheus", "[RESULT] Α", 2),  # a Greek letter
+    ("prometheus-score", "[RESULT] 4.5", 1),
+    ("prometheus-score", "[RESULT] 0", 1),
+    ("prometheus-score", "[RESULT] 45", 1),
+    ("prometheus-score", "[RESULT] 4 of 5", 1),
+    ("compass", '{"Choice": "Model C"}', 2),
+    ("compass", '{"choice": "Model A"}', 2),
+    ("compass", '{"Choice": "Model A"} {"Choice": "Model B"}', 2),
+    ("compass", '{"Choice": "Model ', 2),
+    ("compass", '{"Choice": Model A}', 2),
+    ("rrm", "</think>\\boxed{Assistant 1} \\boxed{both {of} them}", 2),
+    ("rrm", "</think>\\boxed{Аssistant 1}", 2),  # a Cyrillic letter
+    ("rrm", "</think>\\boxed{Assistant １}", 2),  # a full-width digit
+    ("deepseek-grm", f"\\boxed{{{'9' * 400}, 1}}", 2),
+    ("deepseek-grm", "\\boxed{nan, inf}", 2),
     ("deepseek-grm", "\\boxed{8}", 2),
     ("deepseek-grm", "\\boxed{8, 3, 4}", 2),
     ("deepseek-grm", "8, 3", 2),
@@ -83,6 +159,9 @@ PIECES = st.sampled_from(
         *["<think>", "</think>", "\\boxed{", "\\fbox{", "{", "}", "Assistant 1"],
         *["Assistant 2", "Assistant", " ", "\n", "[[A]]", "[[B]]", "[[C]]", "[[", "]]"],
         *["<answer>", "</answer>", "A>B", "[[A=B]]", "[[B>>A]]", "Output (a)"],
+        *["<answer>[[A]]</answer>", "<score>", "</score>", "<score_A>", "</score_A>"],
+        *["<score_B>", "</score_B>", "[RESULT]", " A", " B", '{"Choice": "Model A"}'],
+        *["NaN", "inf", "8 7", "[[7]]", "<score>7</score>", '"Choice": "'],
         *["Output (b)", " is better.", "7", "-3.5", "9" * 400, "١", "²", ",", "1e9"],
     ]
 )
@@ -147,7 +226,9 @@ def test_rrm_reads_the_answer_and_not_the_thought(thought: str) -> None:
 @given(data=st.data())
 def test_two_different_verdicts_are_none(name: str, data: st.DataObject) -> None:
     verdicts = [
-        text for each, text, shown, _ in ACCEPTED if each == name and shown == 2
+        text
+        for each, text, shown, _ in ACCEPTED
+        if each == name and shown == 2 and "think>" not in text
     ]
     scores = {text: parser(name)(text, 2) for text in verdicts}
     one, other = data.draw(st.permutations(verdicts))[:2]
@@ -157,7 +238,66 @@ def test_two_different_verdicts_are_none(name: str, data: st.DataObject) -> None
     assert together is None or scores[one] == scores[other]
 
 
-@pytest.mark.parametrize("name", ["judgelrm", "deepseek-grm"])
+THINKING = ["verdict", "mt-bench-rating", "j1", "j1-scores", "j1-score", "compass"]
+THINKING += ["prometheus", "prometheus-score", "judgelrm-thinking", "rrm"]
+"""Parsers that do not read the thought."""
+
+
+@pytest.mark.parametrize("name", THINKING)
+@given(thought=TEXTS, reply=TEXTS, shown=st.integers(1, 2))
+def test_the_thought_does_not_count(
+    name: str, thought: str, reply: str, shown: int
+) -> None:
+    thought = thought.replace("</think>", "")
+
+    thoughtful = parser(name)(f"<think>{thought}</think>{reply}", shown)
+
+    assert thoughtful == parser(name)(f"</think>{reply}", shown)
+
+
+@pytest.mark.parametrize("name", THINKING)
+@given(thought=TEXTS)
+def test_a_thought_that_never_ends_says_nothing(name: str, thought: str) -> None:
+    open_thought = "<think>" + thought.replace("</think>", "")
+
+    assert parser(name)(open_thought, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("all of it", "all of it"),
+        ("<think>x</think> so", " so"),
+        ("x</think> so", " so"),
+        ("x</think> as </think> said", " as </think> said"),
+        ("so <think>x", "so "),
+        ("", ""),
+    ],
+)
+def test_the_answer_is_what_follows_the_thought(text: str, said: str) -> None:
+    assert answer(text) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [("mt-bench-rating", 1, 10), ("j1-score", 0, 10), ("prometheus-score", 1, 5)],
+)
+@given(number=st.integers(-20, 20))
+def test_a_score_off_the_scale_is_none(
+    name: str, least: int, most: int, number: int
+) -> None:
+    written = {
+        "mt-bench-rating": f"[[{number}]]",
+        "j1-score": f"<score>{number}</score>",
+        "prometheus-score": f"[RESULT] {number}",
+    }[name]
+
+    scores = parser(name)(written, 1)
+
+    assert scores == ((number,) if least <= number <= most else None)
+
+
+@pytest.mark.parametrize("name", ["judgelrm", "deepseek-grm", "judgelm"])
 @given(scores=st.lists(st.integers(1, 10), min_size=1, max_size=6))
 def test_written_scores_are_read_in_the_order_shown(
     name: str, scores: list[int]
@@ -165,6 +305,7 @@ def test_written_scores_are_read_in_the_order_shown(
     written = {
         "judgelrm": "".join(f"<answer>{score}</answer>" for score in scores),
         "deepseek-grm": f"\\boxed{{{', '.join(map(str, scores))}}}",
+        "judgelm": " ".join(map(str, scores)) + "\nbecause 9 10",
     }[name]
 
     assert parser(name)(written, len(scores)) == tuple(scores)

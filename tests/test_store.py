@@ -140,7 +140,7 @@ def test_completions_are_kept_without_what_is_at_its_default(
 def test_what_a_later_version_says_of_a_completion_is_left_out(path: Path) -> None:
     with RunStore(path) as store:
         store.put(KEY, ASKED, A)
-    stored = json.dumps([{"text": "[[A]]", "logprobs": [1, 2], "prompt_tokens": 3}])
+    stored = json.dumps([{"text": "[[A]]", "entropy": [1, 2], "prompt_tokens": 3}])
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE judgments SET completions = ?", (stored,))
 

@@ -1,0 +1,119 @@
+"""What a judge's model is given: a comparison's requests, as the tokens it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rrm_harness import chat, host, models
+from rrm_harness.errors import DataError, SpecError
+from rrm_harness.records import Comparison, Dataset, Example, Judge, Model, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A model's tokenizer and config, and how its head turns requests into tokens."""
+
+    model: Model
+    place: Path
+    tokenizer: Any
+    config: Any
+    head: Any
+
+    @classmethod
+    def of(cls, model: Model) -> Reader:
+        """Read a model's folder; weights are neither read nor downloaded.
+
+        Raises:
+            EngineError: The folder has no tokenizer or config that loads.
+        """
+        from transformers import PretrainedConfig
+
+        place = models.folder(model, weights=False)
+        head = host.default().build("heads", model.head) if model.head else None
+        trust = model.trust_remote_code
+        config, _ = PretrainedConfig.get_config_dict(str(place))
+        tokenizer = chat.load_tokenizer(str(place), trust_remote_code=trust)
+        return cls(model, place, tokenizer, PretrainedConfig.from_dict(config), head)
+
+    @property
+    def context(self) -> int:
+        """The most tokens that the model takes, 0 if its config does not say."""
+        text = getattr(self.config, "text_config", None) or self.config
+        asked = getattr(text, "max_position_embeddings", 0)
+        return int(asked or 0)
+
+    def encode(self, request: Request) -> chat.Encoded:
+        """The token ids of a request."""
+        if self.head is None:
+            return chat.encode(self.tokenizer, request)
+        encoded: chat.Encoded = self.head.encode(self.tokenizer, self.config, request)
+        return encoded
+
+    def shown(self, ids: Sequence[int]) -> str:
+        """Token ids as text, each special token between ⟦ and ⟧."""
+        added = self.tokenizer.added_tokens_decoder
+        pieces: list[str] = []
+        plain: list[int] = []
+        for token in [*ids, None]:
+            if token is not None and token not in added:
+                plain.append(token)
+                continue
+            if plain:
+                pieces.append(self.tokenizer.decode(plain))
+                plain = []
+            if token is not None:
+                pieces.append(f"⟦{added[token].content}⟧")
+        return "".join(pieces)
+
+
+def comparisons(
+    judge: Judge, dataset: Dataset, limit: int, seed: int = 0
+) -> Iterator[Comparison]:
+    """The dataset's first comparisons that the judge can take, in the order given.
+
+    Raises:
+        DataError: No example has a number of responses that the judge takes.
+    """
+    fitting = (
+        Comparison.of(each, seed)
+        for each in dataset.examples()
+        if isinstance(each, Example) and _fits(judge, each)
+    )
+    found = list(islice(fitting, limit))
+    if not found:
+        most = judge.most or "any number of"
+        raise DataError(
+            f"{dataset.name} has no example that this judge takes, with {judge.fewest}"
+            f" to {most} responses; name another --dataset"
+        )
+    yield from found
+
+
+def _fits(judge: Judge, example: Example) -> bool:
+    shown = len(example.responses)
+    return judge.pointwise or judge.fewest <= shown <= (judge.most or shown)
+
+
+def requests(judge: Judge, comparison: Comparison) -> list[tuple[int, Request]]:
+    """A comparison's requests, each with the place of the response that it is about.
+
+    A request about all of them has the place -1.
+
+    Raises:
+        SpecError: The judge makes none.
+    """
+    if judge.pointwise:
+        asked = [
+            (place, request)
+            for place, index in enumerate(comparison.order)
+            for request in judge.render(comparison.only(index))
+        ]
+    else:
+        asked = [(-1, request) for request in judge.render(comparison)]
+    if not asked:
+        raise SpecError("this judge runs no model, so there is nothing to check")
+    return asked

@@ -1,0 +1,99 @@
+"""Several runs of one judge: every dataset under every strategy, one load of its model.
+
+Datasets are taken one after another, each under all strategies, so that a strategy
+finds what the one before it has asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rrm_harness import host
+from rrm_harness.chance import digest
+from rrm_harness.errors import EngineError, HarnessError
+from rrm_harness.evaluate import evaluate
+from rrm_harness.records import Engine
+from rrm_harness.result import Result
+
+Told = Callable[[str, HarnessError], None]
+
+
+def evaluate_each(
+    judge: str,
+    datasets: Sequence[str],
+    strategies: Sequence[str],
+    *,
+    output: Path,
+    engine: str | None = None,
+    meta_judge: str | None = None,
+    meta_engine: str | None = None,
+    failed: Told | None = None,
+    **options: Any,
+) -> Iterator[Result]:
+    """Yield the result of each dataset under each strategy, in that order.
+
+    A lone run's directory is `output`; several have one each inside it, named after
+    dataset and strategy. All specs are built before anything is asked.
+
+    Args:
+        judge: A spec.
+        datasets: Specs, at least one.
+        strategies: Specs; each dataset's published protocol if there is none.
+        output: The directory.
+        engine: A spec; the engine is loaded once, when it is first needed.
+        meta_judge: A spec.
+        meta_engine: A spec; `engine` unless given.
+        failed: Is told of a run that ended over a mistake in its data, and the next
+            one goes on. Without it the mistake ends the study.
+        **options: Those of `evaluate`.
+
+    Raises:
+        HarnessError: As `evaluate`.
+    """
+    asked_how: Sequence[str | None] = strategies or [None]
+    pairs = [(data, how) for data in datasets for how in asked_how]
+    for kind, specs in (("datasets", datasets), ("strategies", strategies)):
+        for spec in specs:
+            host.default().build(kind, spec)
+    places = _places(output, pairs)
+    with ExitStack() as stack:
+        engines = {
+            "engine": _engine(engine, judge, stack),
+            "meta_engine": _engine(meta_engine, meta_judge, stack),
+        }
+        for (dataset, strategy), place in zip(pairs, places, strict=True):
+            asked = {"meta_judge": meta_judge, "output": place, **engines, **options}
+            try:
+                yield evaluate(judge, dataset, strategy, **asked)
+            except EngineError:
+                raise
+            except HarnessError as error:
+                if failed is None or len(pairs) == 1:
+                    raise
+                failed(f"{dataset} {strategy or ''}".strip(), error)
+
+
+def _engine(spec: str | None, judge: str | None, stack: ExitStack) -> Engine | None:
+    """Make the engine that serves all runs; it is closed at the end."""
+    if spec is None or judge is None:
+        return None
+    made = host.default().engine(spec, host.default().build("judges", judge))
+    stack.callback(made.close)
+    return made
+
+
+def _places(output: Path, pairs: Sequence[tuple[str, str | None]]) -> list[Path]:
+    if len(pairs) == 1:
+        return [output]
+    names = [_name(f"{data}--{how}" if how else data) for data, how in pairs]
+    return [output / name for name in names]
+
+
+def _name(text: str) -> str:
+    """A spec as a directory's name; what that leaves out is told by a hash."""
+    plain = re.sub(r"[^\w.,=-]+", "-", text).strip("-.")[:100]
+    return plain if plain == text else f"{plain}-{digest(text).hex()[:6]}"

@@ -1,0 +1,148 @@
+"""Chats become the tokens that the template writes; texts in them stay inert."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_models
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rrm_harness import EngineError, Message, Note, Request, chat
+
+FAMILIES = list(tiny_models.FAMILIES)
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+def ask(*texts: str, **changed: Any) -> Request:
+    """A chat whose turns are the user's and the assistant's by turns."""
+    roles = ("user", "assistant")
+    turns = [Message(roles[at % 2], text) for at, text in enumerate(texts)]
+    return Request(tuple(turns), **changed)
+
+
+def tokens_of(family: str, request: Request) -> tuple[int, ...]:
+    return chat.encode(tiny_models.tokenizer(family), request).ids
+
+
+def added(family: str) -> dict[int, str]:
+    decoder = tiny_models.tokenizer(family).added_tokens_decoder
+    return {number: token.content for number, token in decoder.items()}
+
+
+def specials(family: str, ids: tuple[int, ...]) -> list[str]:
+    known = added(family)
+    return [known[each] for each in ids if each in known]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@given(text=ANY_TEXT)
+def test_a_text_without_special_tokens_is_encoded_as_transformers_does(
+    family: str, text: str
+) -> None:
+    tokenizer = tiny_models.tokenizer(family)
+    expected = tokenizer.apply_chat_template(
+        [{"role": "user", "content": text}], add_generation_prompt=True
+    )["input_ids"]
+
+    assert list(tokens_of(family, ask(text))) == expected
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_special_token_comes_out_of_a_text(family: str) -> None:
+    names = list(added(family).values())
+    hostile = "a " + " b ".join(names) + " c"
+    plain = specials(family, tokens_of(family, ask("text")))
+
+    found = tokens_of(family, ask(hostile))
+
+    assert specials(family, found) == plain
+    decoded = tiny_models.tokenizer(family).decode(found)
+    assert hostile in decoded
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@given(data=st.data())
+def test_hostile_texts_are_read_as_they_are_written(
+    family: str, data: st.DataObject
+) -> None:
+    names = st.sampled_from(sorted(added(family).values()))
+    parts = data.draw(st.lists(st.one_of(names, ANY_TEXT), max_size=5))
+    text = "x" + "".join(parts) + "x"  # templates trim
+
+    decoded = tiny_models.tokenizer(family).decode(tokens_of(family, ask(text)))
+
+    assert text in decoded
+
+
+def test_a_template_that_trims_also_trims_what_is_encoded_apart() -> None:
+    texts = ["  <|eot_id|> y \n", "<|eot_id|> y"]
+
+    one, other = (tokens_of("llama", ask(text)) for text in texts)
+
+    assert one == other
+
+
+def test_an_answer_that_is_scored_is_not_cut_at_a_think_tag() -> None:
+    """R1's template keeps only what follows the last tag of an assistant's turn."""
+    request = ask("q", "never </think> lost", kind="score")
+
+    decoded = tiny_models.tokenizer("r1").decode(tokens_of("r1", request))
+
+    assert "never </think> lost" in decoded
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_there_is_one_beginning_unless_two_are_asked_for(family: str) -> None:
+    tokenizer = tiny_models.tokenizer(family)
+    single = chat.encode(tokenizer, ask("text"))
+    double = chat.encode(tokenizer, ask("text", bos="double"))
+
+    assert single.ids.count(tokenizer.bos_token_id) == 1
+    assert double.ids == (tokenizer.bos_token_id, *single.ids)
+    assert single.notes == ()
+    assert double.notes == (Note.DOUBLE_BOS,)
+
+
+def test_what_was_prefilled_ends_the_input() -> None:
+    request = ask("text", prefill="<think>\n")
+
+    decoded = tiny_models.tokenizer("llama").decode(tokens_of("llama", request))
+
+    assert decoded.endswith("<|end_header_id|>\n\n<think>\n")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_scored_chat_has_no_generation_prompt(family: str) -> None:
+    asked = tokens_of(family, ask("q", "a"))
+    scored = tokens_of(family, ask("q", "a", kind="score"))
+
+    assert asked[: len(scored)] == scored
+    assert len(asked) > len(scored)
+
+
+def test_a_template_without_a_generation_prompt_is_noted() -> None:
+    tokenizer = tiny_models.tokenizer.__wrapped__("llama")
+    tokenizer.chat_template = "{{ messages[0]['content'] }}"
+
+    assert chat.encode(tokenizer, ask("text")).notes == (Note.NO_GENERATION_PROMPT,)
+
+
+def test_a_chat_that_the_template_refuses_is_a_sentence() -> None:
+    request = Request((Message("system", "s"), Message("user", "u")))
+
+    with pytest.raises(EngineError, match="does not take a chat of system, user"):
+        chat.encode(tiny_models.tokenizer("gemma"), request)
+
+
+def test_a_folder_without_a_tokenizer_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="no tokenizer that loads"):
+        chat.load_tokenizer(str(tmp_path))
+
+
+def test_a_tokenizer_without_a_template_is_refused(tmp_path: Path) -> None:
+    tiny_models.tokenizer("llama").save_pretrained(tmp_path)
+    (tmp_path / "chat_template.jinja").unlink()
+
+    with pytest.raises(EngineError, match="no chat template"):
+        chat.encode(chat.load_tokenizer(str(tmp_path)), ask("text"))
