@@ -142,7 +142,7 @@ def _compiled(name: str) -> Template:
         return environment.from_string(text)
     except TemplateSyntaxError as error:
         raise TemplateError(
-            f"template {_called(name)}, line {error.lineno}: {error.message}"
+            f"template {_called(name)} does not render: line {error.lineno}: {error.message}"
         ) from error
 
 

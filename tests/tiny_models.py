@@ -7,6 +7,7 @@ special tokens, and a chat template.
 
 from __future__ import annotations
 
+import json
 import pydoc
 import textwrap
 from functools import cache
@@ -184,3 +185,294 @@ def llama_classifier(folder: Path, **changed: Any) -> Path:
     settings = SHAPE | special_ids("llama") | {"num_labels": 1} | changed
     model = LlamaForSequenceClassification(LlamaConfig(**settings))
     return save(randomized(model), folder, "llama")
+
+
+def gemma2_classifier(folder: Path, **changed: Any) -> Path:
+    """Skywork-Reward-Gemma-2: Gemma2ForSequenceClassification with one label."""
+    from transformers import Gemma2Config, Gemma2ForSequenceClassification
+
+    settings = SHAPE | special_ids("gemma") | {"num_labels": 1} | changed
+    model = Gemma2ForSequenceClassification(Gemma2Config(**settings))
+    return save(randomized(model), folder, "gemma")
+
+
+def write(
+    folder: Path, weights: dict[str, Any], config: dict[str, Any], words: Any
+) -> Path:
+    """Write a checkpoint under the published names, with its tokenizer."""
+    from safetensors.torch import save_file
+
+    whole = {name: each.float().contiguous() for name, each in weights.items()}
+    save_file(whole, folder / "model.safetensors", metadata={"format": "pt"})
+    words.save_pretrained(folder)
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    return folder
+
+
+def drawn(*shape: int, seed: int = 1, scale: float = 0.2) -> Any:
+    """A random matrix."""
+    import torch
+
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * scale
+
+
+def decoder(kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    """A random decoder's weights, its norms' too, as a checkpoint names them."""
+    import transformers
+
+    known = getattr(transformers, f"{kind}Config")(**config)
+    weights = randomized(getattr(transformers, f"{kind}Model")(known)).state_dict()
+    return {
+        f"model.{name}": each + drawn(*each.shape, seed=seed) * ("norm" in name)
+        for seed, (name, each) in enumerate(weights.items())
+    }
+
+
+def published(kind: str, family: str, **said: Any) -> dict[str, Any]:
+    """A config as it is published: written by transformers 4."""
+    shape = {key: each for key, each in SHAPE.items() if key != "head_dim"}
+    common = {
+        "model_type": kind,
+        "hidden_act": "silu",
+        "rms_norm_eps": 1e-05,
+        "tie_word_embeddings": False,
+        "torch_dtype": "float32",
+        "transformers_version": "4.41.2",
+    }
+    return shape | special_ids(family) | common | said
+
+
+def two_layers(width: int, outputs: int) -> dict[str, Any]:
+    """The weights of a Linear-ReLU-Linear head called `score`."""
+    return {
+        "score.0.weight": drawn(width, width, seed=2),
+        "score.0.bias": drawn(width, seed=3),
+        "score.2.weight": drawn(outputs, width, seed=4),
+        "score.2.bias": drawn(outputs, seed=5),
+    }
+
+
+def athene(folder: Path) -> Path:
+    """Athene-RM: a Llama and `v_head`, without a class of that name anywhere."""
+    config = published(
+        "llama",
+        "llama",
+        architectures=["CustomAutoModelForSequenceClassification"],
+        rope_theta=500000.0,
+    )
+    weights = decoder("Llama", config) | {"v_head.weight": drawn(1, 64)}
+    return write(folder, weights, config, tokenizer("llama"))
+
+
+def armorm(folder: Path) -> Path:
+    """ArmoRM: a Llama, 19 objectives and their gate; its published config's fields."""
+    config = published(
+        "llama",
+        "llama",
+        architectures=["LlamaForRewardModelWithGating"],
+        auto_map={
+            "AutoModelForSequenceClassification": (
+                "modeling_custom.LlamaForRewardModelWithGating"
+            )
+        },
+        rope_theta=500000.0,
+        num_objectives=19,
+        gating_temperature=10,
+        gating_hidden_dim=48,
+        gating_n_hidden=3,
+    )
+    weights = decoder("Llama", config) | {
+        "regression_layer.weight": drawn(19, 64, seed=2),
+        "reward_transform_matrix": drawn(19, 19, seed=3, scale=0.5),
+        "gating.logit_scale": drawn(1, seed=4, scale=1),
+    }
+    for number, shape in enumerate([(48, 64), (48, 48), (48, 48), (19, 48)]):
+        name = f"gating.layers.{number}"
+        weights[f"{name}.weight"] = drawn(*shape, seed=5 + number, scale=0.4)
+        weights[f"{name}.bias"] = drawn(shape[0], seed=9 + number)
+    return write(folder, weights, config, tokenizer("llama"))
+
+
+def nemotron_hf(folder: Path) -> Path:
+    """Llama-3.1-Nemotron-70B-Reward-HF: a LlamaForCausalLM by its config."""
+    config = published(
+        "llama", "llama", architectures=["LlamaForCausalLM"], rope_theta=500000.0
+    )
+    vocabulary = config["vocab_size"]
+    weights = decoder("Llama", config) | {"lm_head.weight": drawn(vocabulary, 64)}
+    return write(folder, weights, config, tokenizer("llama"))
+
+
+def inform(folder: Path) -> Path:
+    """INF-ORM: a Llama and two layers."""
+    config = published(
+        "llama",
+        "llama",
+        architectures=["INFORMForSequenceClassification"],
+        num_labels=1,
+        rope_theta=500000.0,
+    )
+    weights = decoder("Llama", config) | two_layers(64, 1)
+    return write(folder, weights, config, tokenizer("llama"))
+
+
+def qwen_config(architecture: str, **said: Any) -> dict[str, Any]:
+    """Qwen2.5-Math-RM's and -PRM's config, with their code's map."""
+    code = f"modeling_qwen2_rm.{architecture}"
+    config = published(
+        "qwen2",
+        "chatml",
+        architectures=[architecture],
+        auto_map={
+            "AutoConfig": "configuration_qwen2_rm.Qwen2RMConfig",
+            "AutoModel": code,
+        },
+        sliding_window=131072,
+        use_sliding_window=False,
+        max_window_layers=2,
+        **said,
+    )
+    del config["pad_token_id"]  # the published ones have none
+    return config
+
+
+def qwen_reward(folder: Path) -> Path:
+    """Qwen2.5-Math-RM: a Qwen2 and two layers with one output."""
+    config = qwen_config("Qwen2ForRewardModel", rope_theta=10000.0)
+    weights = decoder("Qwen2", config) | two_layers(64, 1)
+    return write(folder, weights, config, tokenizer("chatml"))
+
+
+def process(folder: Path) -> Path:
+    """Qwen2.5-Math-PRM: a Qwen2 and two layers with two outputs."""
+    config = qwen_config("Qwen2ForProcessRewardModel", rope_theta=10000.0)
+    weights = decoder("Qwen2", config) | two_layers(64, 2)
+    return write(folder, weights, config, tokenizer("chatml"))
+
+
+def internlm2(folder: Path) -> Path:
+    """InternLM2-Reward: joint query, key and value weights, own names, own code."""
+    code = "modeling_internlm2.InternLM2ForRewardModel"
+    config = published(
+        "internlm2",
+        "chatml",
+        architectures=["InternLM2ForRewardModel"],
+        auto_map={
+            "AutoConfig": "configuration_internlm2.InternLM2Config",
+            "AutoModel": code,
+        },
+        attn_implementation="eager",
+        bias=False,
+        hidden_size=128,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        rope_scaling=None,
+        rope_theta=1000000,
+        reward_token_id=tokenizer("chatml").convert_tokens_to_ids("[UNUSED_TOKEN_130]"),
+    )
+    write(folder, _internlm2_weights(config), config, tokenizer("chatml"))
+    said = json.loads((folder / "tokenizer_config.json").read_text())
+    said["tokenizer_class"] = "InternLM2Tokenizer"
+    said["auto_map"] = {
+        "AutoTokenizer": [
+            "tokenization_internlm2.InternLM2Tokenizer",
+            "tokenization_internlm2_fast.InternLM2TokenizerFast",
+        ]
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(said, indent=2))
+    return folder
+
+
+def _internlm2_weights(config: dict[str, Any]) -> dict[str, Any]:
+    width, inner = config["hidden_size"], config["intermediate_size"]
+    size = width // config["num_attention_heads"]
+    rows = (config["num_attention_heads"] + 2 * config["num_key_value_heads"]) * size
+    weights = {
+        "model.tok_embeddings.weight": drawn(config["vocab_size"], width),
+        "model.norm.weight": 1 + drawn(width, seed=2),
+        "v_head.weight": drawn(1, width, seed=3),
+    }
+    for number in range(config["num_hidden_layers"]):
+        shapes = {
+            "attention.wqkv": (rows, width),
+            "attention.wo": (width, width),
+            "feed_forward.w1": (inner, width),
+            "feed_forward.w3": (inner, width),
+            "feed_forward.w2": (width, inner),
+        }
+        layer = f"model.layers.{number}"
+        for place, (name, shape) in enumerate(shapes.items()):
+            seed = 10 * (number + 1) + place
+            weights[f"{layer}.{name}.weight"] = drawn(*shape, seed=seed, scale=0.1)
+        for name, seed in (("attention_norm", 97), ("ffn_norm", 98)):
+            weights[f"{layer}.{name}.weight"] = 1 + drawn(width, seed=seed + number)
+    return weights
+
+
+@cache
+def pairrm_tokenizer() -> Any:
+    """DeBERTa-v3's class, a small unigram vocabulary, and PairRM's tokens."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import DebertaV2Tokenizer
+
+    backend = Tokenizer(models.Unigram())
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=600,
+        special_tokens=specials,
+        unk_token="[UNK]",  # noqa: S106
+        show_progress=False,
+    )
+    backend.train_from_iterator([pydoc.render_doc(str)], trainer)
+    pieces = json.loads(backend.to_str())["model"]["vocab"]
+    made = DebertaV2Tokenizer(vocab=[(piece, score) for piece, score in pieces])
+    prefixes = ["<|source|>", "<|candidate1|>", "<|candidate2|>", "<|candidate|>"]
+    made.add_tokens(prefixes)
+    return made
+
+
+def pairrm(folder: Path) -> Path:
+    """PairRM-hf: DeBERTa-v3 and its head, with deberta-v3-large's settings."""
+    from transformers import DebertaV2Config, DebertaV2Model
+
+    words = pairrm_tokenizer()
+    ids = words.convert_tokens_to_ids
+    config = {
+        "model_type": "deberta-v2",
+        "architectures": ["DebertaV2PairRM"],
+        "attention_probs_dropout_prob": 0.1,
+        "hidden_dropout_prob": 0.1,
+        "hidden_act": "gelu",
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_attention_heads": 2,
+        "num_hidden_layers": 2,
+        "layer_norm_eps": 1e-07,
+        "max_position_embeddings": 512,
+        "max_relative_positions": -1,
+        "norm_rel_ebd": "layer_norm",
+        "pos_att_type": "p2c|c2p",
+        "position_biased_input": False,
+        "position_buckets": 16,
+        "relative_attention": True,
+        "share_att_key": True,
+        "type_vocab_size": 0,
+        "vocab_size": len(words),
+        "pad_token_id": 0,
+        "torch_dtype": "float32",
+        "n_tasks": 1,
+        "drop_out": 0.05,
+        "source_prefix_id": ids("<|source|>"),
+        "cand1_prefix_id": ids("<|candidate1|>"),
+        "cand2_prefix_id": ids("<|candidate2|>"),
+        "cand_prefix_id": ids("<|candidate|>"),
+    }
+    backbone = randomized(DebertaV2Model(DebertaV2Config(**config))).state_dict()
+    weights = {f"pretrained_model.{name}": each for name, each in backbone.items()} | {
+        "head_layer.1.weight": drawn(64, 128, seed=2),
+        "head_layer.1.bias": drawn(64, seed=3),
+        "head_layer.4.weight": drawn(1, 64, seed=4),
+        "head_layer.4.bias": drawn(1, seed=5),
+    }
+    return write(folder, weights, config, words)

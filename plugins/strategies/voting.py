@@ -9,6 +9,7 @@ from rrm_harness import (
     Comparison,
     Outcome,
     Play,
+    Race,
     Register,
     SpecError,
     Strategy,
@@ -39,25 +40,24 @@ class Voting(Strategy):
     that. A failed vote counts for nobody; the outcome fails when all votes do.
     `stop=exact` asks no vote that cannot matter: it ends when the rest cannot change
     the majority, so the outcome is the one that all k would give. `stop=none` asks all.
+    `stop=abort` asks all at once and abandons those that no longer matter: the outcome
+    is the same and comes sooner, but which votes it took depends on the engine's pace.
     """
 
     relative = True
 
     k: int = 5
-    stop: Literal["exact", "none"] = "exact"
+    stop: Literal["exact", "none", "abort"] = "exact"
     inner: Strategy = field(default_factory=Single)
 
     def __post_init__(self) -> None:
         refuse_votes("voting", self.k)
 
     def play(self, comparison: Comparison) -> Play:
-        votes: list[Outcome] = []
-        while needed := self._needed(votes, len(comparison.order)):
-            samples = range(len(votes), len(votes) + needed)
-            votes += yield [
-                self.inner.play(comparison.resampled(comparison.sample * self.k + each))
-                for each in samples
-            ]
+        if self.stop == "abort":
+            votes = yield from self._race(comparison)
+        else:
+            votes = yield from self._ask_in_turn(comparison)
         notes = {**sum_notes(votes), "votes": len(votes)}
         notes["votes_saved"] = notes.get("votes_saved", 0) + self.k - len(votes)
         tally = _tally(votes)
@@ -76,6 +76,29 @@ class Voting(Strategy):
             order=_common_order(votes),
             notes=notes,
         )
+
+    def _ask_in_turn(self, comparison: Comparison) -> Play:
+        """Ask the fewest votes that could settle it, until it is settled."""
+        votes: list[Outcome] = []
+        while needed := self._needed(votes, len(comparison.order)):
+            samples = range(len(votes), len(votes) + needed)
+            votes += yield [self._vote(comparison, each) for each in samples]
+        return votes
+
+    def _race(self, comparison: Comparison) -> Play:
+        """Ask all votes at once, until those that are in settle it."""
+
+        def decided(votes: Sequence[Outcome | None]) -> bool:
+            cast = [vote for vote in votes if vote is not None]
+            return not self._needed(cast, len(comparison.order))
+
+        plays = [self._vote(comparison, each) for each in range(self.k)]
+        votes = yield Race(plays, decided)
+        return [vote for vote in votes if vote is not None]
+
+    def _vote(self, comparison: Comparison, number: int) -> Play:
+        sample = comparison.sample * self.k + number
+        return self.inner.play(comparison.resampled(sample))
 
     def _could_turn(self, votes: Sequence[Outcome]) -> bool:
         """Whether failed votes, had they been cast, could have changed the majority."""

@@ -21,7 +21,7 @@ from rrm_harness import (
     Strategy,
     host,
 )
-from rrm_harness.testing import example, play
+from rrm_harness.testing import FakeEngine, example, play
 
 Vote = frozenset[int]
 """The responses that a vote goes to; none if it failed."""
@@ -353,3 +353,43 @@ def test_generators_are_played_with_next_and_send() -> None:
 
     assert [comparison.sample for (comparison,) in asked] == [0, 1]
     assert stop.value.value.winners == (1,)
+
+
+ENGINE_VOTES = st.lists(st.sampled_from(FOR_TWO), min_size=1, max_size=7)
+
+
+@given(votes=ENGINE_VOTES, arrival=st.integers(0, 9))
+def test_abandoning_votes_gives_the_majority_of_all_in_any_order_of_arrival(
+    votes: list[Vote], arrival: int
+) -> None:
+    engine = FakeEngine(seed=arrival)
+    spec = f"voting,k={len(votes)},stop="
+
+    hasty = play(build(f"{spec}abort"), example(), cast(votes), engine=engine)
+    whole = poll(f"{spec}none", votes, responses=2)
+
+    assert hasty.winners == whole.winners
+    assert hasty.failure == whole.failure
+
+
+def test_votes_that_no_longer_matter_are_taken_from_the_engine() -> None:
+    engine = FakeEngine()
+
+    outcome = play(
+        build("voting,k=9,stop=abort"), example(), cast([FOR_TWO[0]] * 9), engine=engine
+    )
+
+    assert engine.most == 9
+    assert engine.answered == outcome.notes["votes"] == 5
+    assert engine.waiting == {}
+
+
+def test_votes_of_votes_are_abandoned_each_by_itself() -> None:
+    engine = FakeEngine()
+    spec = "voting,k=2,stop=none of voting,k=3,stop=abort of single,order=given"
+    asked = example()
+
+    outcome = play(build(spec), asked, cast([FOR_TWO[0]] * 6), engine=engine)
+
+    assert outcome.winners == (0,)
+    assert engine.answered == 4

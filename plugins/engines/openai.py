@@ -1,0 +1,143 @@
+"""Judges and reward models behind any OpenAI-compatible server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from rrm_harness import (
+    Completion,
+    Engine,
+    Model,
+    Register,
+    Request,
+    SpecError,
+    hookimpl,
+)
+
+if TYPE_CHECKING:
+    from .openai_address import Address
+    from .openai_client import Asked, Client
+
+Name = Literal[
+    "auto", "chat", "completions", "classify", "pooling", "reward", "nemotron"
+]
+Prefill = Literal["no", "vllm", "assistant"]
+
+
+@dataclass
+class OpenAI(Engine):
+    """Any OpenAI-compatible server: vLLM, SGLang, llama.cpp, NIM or a hosted one.
+
+    With `tokenizer`, chats become token ids here, by the model's own template, and go
+    to the completions route: what a response says cannot become a special token, and a
+    reply may be prefilled. Without, the server renders the chat as it sees fit.
+
+    Args:
+        model: What the judge runs on.
+        url: The server's address up to `/v1`; OPENAI_BASE_URL, else OpenAI's own.
+        key_variable: The environment variable that holds the key, if one is needed.
+        route: How to ask. `auto`: for a text `completions` with a tokenizer and `chat`
+            without; for a score what the model's head says, else `classify`.
+            `reward` is SGLang's `/classify`, `nemotron` NVIDIA's attributes in a chat.
+        concurrency: The most requests under way at once.
+        timeout: Seconds for one attempt as a whole, and for waiting where told to.
+        retries: How often a request is asked again before it fails.
+        backoff: Seconds before the first retry, doubled with each, at most 60.
+        served: The name that the server knows the model by; the model's id otherwise.
+        tokenizer: The model's folder, or its id on the hub.
+        prefill: Without a tokenizer, how the server is told to continue a reply:
+            vLLM's `continue_final_message`, or a last assistant message alone.
+        context: The most tokens of prompt and reply; 0 leaves it to the server.
+
+    Raises:
+        SpecError: The address is none, or an option is out of its range.
+    """
+
+    model: Model
+    url: str = field(default="", repr=False)  # may hold a password
+    key_variable: str = "OPENAI_API_KEY"
+    route: Name = "auto"
+    concurrency: int = 32
+    timeout: float = 600.0
+    retries: int = 6
+    backoff: float = 0.5
+    served: str = ""
+    tokenizer: str = ""
+    prefill: Prefill = "no"
+    context: int = 0
+    _client: Client | None = field(default=None, init=False, repr=False)
+    _address: Address = field(init=False, repr=False)
+    _open: dict[int, Asked] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        from .openai_address import Address
+
+        self._address = Address.read(self.url)
+        if self.concurrency < 1 or self.retries < 0 or self.context < 0:
+            raise SpecError(
+                f"concurrency={self.concurrency},retries={self.retries},context="
+                f"{self.context}: concurrency is at least 1, the others at least 0"
+            )
+        if self.timeout <= 0 or self.backoff < 0:
+            raise SpecError(
+                f"timeout={self.timeout},backoff={self.backoff}: timeout is above 0,"
+                " backoff at least 0"
+            )
+
+    @property
+    def identity(self) -> str:
+        """Where it is asked, for what, and how; no key, password or query."""
+        how = [self.route, "ids" if self.tokenizer else "text"]
+        how += [f"prefill={self.prefill}"] if self.prefill != "no" else []
+        name = self.served or self.model.id
+        return f"openai({self._address}, {name}, {', '.join(how)})"
+
+    def submit(self, ticket: int, request: Request) -> None:
+        self._open[ticket] = self._started().ask(ticket, request)
+
+    def collect(self) -> Iterable[tuple[int, Completion]]:
+        """Wait for one at least; what is done is handed out before an error is raised.
+
+        Raises:
+            EngineError: The key is refused, the model or route unknown, no server
+                there, or it stopped answering for good.
+        """
+        while self._open:
+            done = [
+                (each.ticket, each.completion)
+                for each in self._started().done()
+                if self._open.get(each.ticket) is each  # else it was cancelled
+            ]
+            for ticket, _ in done:
+                del self._open[ticket]
+            if done:
+                return done
+        return []
+
+    def cancel(self, ticket: int) -> None:
+        """Take a request back; one under way is broken off, so the server may stop."""
+        asked = self._open.pop(ticket, None)
+        if self._client and asked is not None:
+            self._client.cancel(asked)
+
+    def close(self) -> None:
+        self._open.clear()
+        if self._client:
+            self._client.close()
+            self._client = None
+
+    def _started(self) -> Client:
+        """The client, made at first use."""
+        if self._client is None:
+            from .openai_client import Client
+            from .openai_routes import Routes
+
+            self._client = Client(self._address, Routes(self), self)
+        return self._client
+
+
+@hookimpl
+def register_engines(register: Register) -> None:
+    register("openai", OpenAI)

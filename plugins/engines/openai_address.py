@@ -1,0 +1,123 @@
+"""A server's address, and what of it nobody may read."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+
+from rrm_harness import EngineError, SpecError
+
+OPENAI = "https://api.openai.com/v1"
+HIDDEN = "[hidden]"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is; as text it has no name, password or query."""
+
+    scheme: str
+    host: str
+    path: str
+    query: str = ""
+    auth: tuple[str, str] | None = None
+
+    @classmethod
+    def read(cls, url: str) -> Address:
+        """Read an address; without one, OPENAI_BASE_URL's, else OpenAI's own.
+
+        Raises:
+            SpecError: It is no http or https address.
+        """
+        try:
+            parts = urlsplit(url or os.environ.get("OPENAI_BASE_URL") or OPENAI)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError
+            host = (
+                parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
+            )
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:  # from None: its text may hold the password
+            raise SpecError(
+                "the server's url is no http address; write url=http://HOST:PORT/v1"
+            ) from None
+        path = parts.path.rstrip("/")
+        return cls(parts.scheme, host + port, path, parts.query, _auth(parts))
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}{self.path}"
+
+    def of(self, route: str) -> str:
+        """The address to ask; a route with a leading slash is beside `/v1`."""
+        beside = route.startswith("/")
+        path = self.path.removesuffix("/v1") if beside else f"{self.path}/"
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.scheme}://{self.host}{path}{route}{query}"
+
+    def secrets(self) -> list[str]:
+        """The texts of it that must not be shown."""
+        found = [value for _, value in parse_qsl(self.query)]
+        return [*found, self.auth[1]] if self.auth else found
+
+
+def _auth(parts: SplitResult) -> tuple[str, str] | None:
+    if parts.username is None and parts.password is None:
+        return None
+    return unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def key(variable: str) -> str:
+    """Return the key that a variable holds, empty if it is not set.
+
+    Raises:
+        EngineError: An HTTP header cannot carry it.
+    """
+    found = os.environ.get(variable, "").strip()
+    if not found.isascii() or not found.isprintable():
+        raise EngineError(
+            f"what {variable} holds is no key: an HTTP header cannot carry it; set it"
+            " anew"
+        )
+    return found
+
+
+LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
+"""They log addresses, and what a server sends."""
+
+
+@dataclass(frozen=True)
+class Redactor(logging.Filter):
+    """Takes secrets out of whatever a server or a library says, logs included."""
+
+    secrets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, secrets: Iterable[str], least: int = 4) -> Redactor:
+        """Know each secret as it is and as an address writes it, the longest first.
+
+        One of fewer characters than `least` is no secret, but hides innocent text.
+        """
+        long = [each for each in secrets if len(each) >= least]
+        known = {form for each in long for form in (each, quote(each, ""))}
+        return cls(tuple(sorted(known, key=len, reverse=True)))
+
+    def __call__(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self(record.getMessage()), ()
+        return True
+
+    def watch(self) -> None:
+        """Keep the HTTP library's logs clean, until `leave`."""
+        for name in LOGGERS:
+            logging.getLogger(name).addFilter(self)
+
+    def leave(self) -> None:
+        """Leave the logs alone."""
+        for name in LOGGERS:
+            logging.getLogger(name).removeFilter(self)

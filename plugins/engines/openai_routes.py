@@ -1,0 +1,487 @@
+"""One class per route: what a request looks like on the wire, and its answer.
+
+A score is always asked for raw. What puts a sigmoid or a softmax on it cannot be told
+from its answer alone, so vLLM is told each time not to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rrm_harness import (
+    Completion,
+    EngineError,
+    Failure,
+    Model,
+    Request,
+    Score,
+    chat,
+    host,
+)
+
+if TYPE_CHECKING:
+    from rrm_harness import Head
+
+    from .openai import OpenAI
+
+Said = Mapping[str, Any]
+
+
+@dataclass
+class Server:
+    """What all routes of a server share.
+
+    `limit` is what it calls the most tokens of a reply, as far as it has said.
+    """
+
+    served: str
+    options: OpenAI
+    ids: TokenIds | None = None
+    limit: str = "max_tokens"
+
+
+class Route:
+    """One request on its way: a path, what is sent there, and what comes back."""
+
+    path: ClassVar[str]
+    kind: ClassVar[str] = "generate"
+
+    def __init__(self, server: Server, request: Request) -> None:
+        self.server = server
+        self.request = request
+
+    def body(self) -> dict[str, Any]:
+        """What is sent.
+
+        Raises:
+            EngineError: This route cannot ask that.
+        """
+        raise NotImplementedError
+
+    def read(self, said: Any) -> Completion:
+        """What came back; a LookupError, TypeError or ValueError if it is not that."""
+        raise NotImplementedError
+
+    def mends(self, body: Said, problem: str) -> bool:
+        """Whether a server's complaint is understood, so that it can be asked anew."""
+        return False
+
+    @cached_property
+    def encoded(self) -> chat.Encoded | None:
+        """The request in token ids, if there is a tokenizer."""
+        return self.server.ids.of(self.request) if self.server.ids else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the input audit should know."""
+        return self.encoded.notes if self.encoded else ()
+
+    def problem(self) -> Completion | None:
+        """Why it need not be asked at all: it cannot fit."""
+        context = self.server.options.context
+        if self.encoded is None or not context:
+            return None
+        room, tokens = self.measured(context, 0)
+        if tokens <= room:
+            return None
+        text = f"{tokens} tokens where {room} fit"
+        return Completion(
+            failure=Failure.TOO_LONG, text=text, room=room, prompt_tokens=tokens
+        )
+
+    def measured(self, context: int, tokens: int) -> tuple[int, int]:
+        """The room for a prompt and the prompt's tokens, as far as they are known."""
+        asked = self.request
+        reply = asked.max_tokens if asked.kind == "generate" else 0
+        if self.encoded:
+            tokens = tokens or len(self.encoded.ids)
+        return max(0, context - reply), tokens
+
+    def ids(self) -> list[int]:
+        """The request's token ids.
+
+        Raises:
+            EngineError: There is no tokenizer.
+        """
+        if self.encoded is None:
+            raise EngineError(
+                f"the route {type(self).__name__.lower()} takes token ids; give the"
+                " engine the model's tokenizer with tokenizer=FOLDER"
+            )
+        return list(self.encoded.ids)
+
+
+class Writing(Route):
+    """What both routes to a text have in common."""
+
+    def decoding(self) -> dict[str, Any]:
+        """How to write."""
+        request = self.request
+        body: dict[str, Any] = {
+            "model": self.server.served,
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            self.server.limit: request.max_tokens,
+        }
+        body |= {"seed": request.seed} if request.seed is not None else {}
+        return body | ({"stop": list(request.stop)} if request.stop else {})
+
+    def mends(self, body: Said, problem: str) -> bool:
+        """Newer models of OpenAI's know `max_tokens` by another name."""
+        if "max_tokens" not in body or "max_completion_tokens" not in problem:
+            return False
+        self.server.limit = "max_completion_tokens"
+        return True
+
+    def completion(self, said: Said, text: str) -> Completion:
+        """The completion of a text."""
+        choice = said["choices"][0]
+        finish = choice.get("finish_reason")
+        if finish in ("error", "abort"):
+            raise ValueError(f"it broke off ({finish})")
+        refused = finish == "content_filter"
+        prompt, written = _usage(said)
+        return Completion(
+            text=text,
+            failure=Failure.REFUSED if refused else None,
+            finish="length" if finish == "length" else "stop",
+            prompt_tokens=prompt,
+            completion_tokens=written,
+            logprobs=_first_logprobs(choice.get("logprobs")),
+            notes=self.notes,
+        )
+
+
+class Chat(Writing):
+    """`/chat/completions`: the server renders the chat by its own template."""
+
+    path = "chat/completions"
+
+    def body(self) -> dict[str, Any]:
+        request = self.request
+        if request.bos == "double":
+            raise EngineError(
+                "bos=double is only exact in token ids; give the engine the model's"
+                " tokenizer with tokenizer=FOLDER"
+            )
+        body = self.decoding() | {"messages": _messages(self.request)}
+        if request.logprobs:
+            body |= {"logprobs": True, "top_logprobs": request.logprobs}
+        if request.chat_options:
+            body["chat_template_kwargs"] = dict(request.chat_options)
+        return body | (self._prefilled(body) if request.prefill else {})
+
+    def _prefilled(self, body: Said) -> dict[str, Any]:
+        if self.server.options.prefill == "no":
+            raise EngineError(
+                "this judge begins the reply, and not every server continues it; give"
+                " the engine the model's tokenizer with tokenizer=FOLDER, or say how"
+                " with prefill=vllm or prefill=assistant"
+            )
+        begun = {"role": "assistant", "content": self.request.prefill}
+        continued: dict[str, Any] = {"messages": [*body["messages"], begun]}
+        if self.server.options.prefill == "vllm":
+            continued |= {
+                "continue_final_message": True,
+                "add_generation_prompt": False,
+            }
+        return continued
+
+    def read(self, said: Any) -> Completion:
+        choice = said["choices"][0]
+        message = choice["message"]
+        if message.get("refusal"):
+            return Completion(failure=Failure.REFUSED, text=str(message["refusal"]))
+        content = message.get("content") or ""
+        thought = message.get("reasoning_content") or message.get("reasoning")
+        if thought:
+            cut = choice.get("finish_reason") == "length" and not content
+            content = f"<think>{thought}{'' if cut else '</think>'}{content}"
+        if not isinstance(content, str):
+            raise TypeError("the content is no text")
+        if self.server.options.prefill == "assistant":  # llama.cpp repeats it
+            content = content.removeprefix(self.request.prefill)
+        return self.completion(said, content)
+
+
+class Completions(Writing):
+    """`/completions`: the prompt goes out as token ids."""
+
+    path = "completions"
+
+    def body(self) -> dict[str, Any]:
+        body = self.decoding() | {"prompt": self.ids()}
+        wanted = self.request.logprobs
+        return body | ({"logprobs": wanted} if wanted else {})
+
+    def read(self, said: Any) -> Completion:
+        text = said["choices"][0]["text"]
+        if not isinstance(text, str):
+            raise TypeError("the text is none")
+        return self.completion(said, text)
+
+
+class Scoring(Route):
+    """What the routes to a score have in common."""
+
+    kind = "score"
+
+    def scored(self, said: Any, rows: Sequence[Sequence[Any]]) -> Completion:
+        """The completion of raw outputs, (positions, outputs)."""
+        values = [tuple(map(float, row)) for row in rows]
+        if not values or not all(values):
+            raise ValueError("no score")
+        found = self.server.ids.score(values) if self.server.ids else Score(values[0])
+        prompt, _ = _usage(said)
+        return Completion(
+            scores=tuple(found.values),
+            attributes=dict(found.attributes),
+            prompt_tokens=prompt,
+            notes=self.notes,
+        )
+
+
+class Classify(Scoring):
+    """vLLM's `/classify`, raw; without a tokenizer the server renders the chat."""
+
+    path = "/classify"
+
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": self.server.served, "use_activation": False}
+        if self.encoded is None and not self.server.options.model.head:
+            if self.request.chat_options:
+                body["chat_template_kwargs"] = dict(self.request.chat_options)
+            return body | {"messages": _messages(self.request)}
+        return body | {"input": self.ids()}
+
+    def read(self, said: Any) -> Completion:
+        probs = said["data"][0]["probs"]
+        if len(probs) > 1 and min(probs) >= 0 and abs(sum(probs) - 1) < 1e-6:
+            raise EngineError(
+                "the server squashes its scores, though told use_activation=false:"
+                " they sum to 1; a vLLM that heeds it is needed, or start it with"
+                """ --pooler-config '{"use_activation": false}'"""
+            )
+        return self.scored(said, [probs])
+
+
+class Pooling(Scoring):
+    """vLLM's `/pooling` of each token; the head says which tokens count."""
+
+    path = "/pooling"
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "model": self.server.served,
+            "input": self.ids(),
+            "task": "token_classify",
+            "use_activation": False,
+            "encoding_format": "float",
+        }
+
+    def read(self, said: Any) -> Completion:
+        rows = said["data"][0]["data"]
+        ids = self.ids()
+        if len(rows) != len(ids):
+            raise ValueError(f"{len(rows)} rows for {len(ids)} tokens")
+        places = self.server.ids.positions(ids) if self.server.ids else []
+        return self.scored(said, [rows[place] for place in places])
+
+
+class Reward(Scoring):
+    """SGLang's own `/classify`, raw (its `/v1/classify` applies a softmax).
+
+    Source: docs.sglang.io, native API; sgl-project/sglang pull request 19709.
+    """
+
+    path = "/classify"
+
+    def body(self) -> dict[str, Any]:
+        return {"model": self.server.served, "input_ids": self.ids()}
+
+    def read(self, said: Any) -> Completion:
+        answer = said[0] if isinstance(said, list) else said
+        values = answer["embedding"]
+        values = values if isinstance(values, list) else [values]
+        return self.scored({"usage": answer.get("meta_info")}, [values])
+
+
+class Nemotron(Route):
+    """NVIDIA's attribute models: a chat in, attributes by name out.
+
+    They come as the log-probabilities of tokens with the attributes' names, or as the
+    text `name:value,...`. What they are worth together is the judge's to say.
+
+    Source: docs.nvidia.com/nim, large language models, reward models.
+    """
+
+    path = "chat/completions"
+    kind = "score"
+
+    def body(self) -> dict[str, Any]:
+        return {"model": self.server.served, "messages": _messages(self.request)}
+
+    def read(self, said: Any) -> Completion:
+        choice = said["choices"][0]
+        tokens = (choice.get("logprobs") or {}).get("content") or []
+        named = {str(each["token"]): float(each["logprob"]) for each in tokens}
+        if not named:
+            pairs = choice["message"]["content"].split(",")
+            split = [pair.rsplit(":", 1) for pair in pairs]
+            named = {name.strip(): float(value) for name, value in split}
+        prompt, written = _usage(said)
+        return Completion(
+            attributes=named, prompt_tokens=prompt, completion_tokens=written
+        )
+
+
+ROUTES: Mapping[str, type[Route]] = {
+    "chat": Chat,
+    "completions": Completions,
+    "classify": Classify,
+    "pooling": Pooling,
+    "reward": Reward,
+    "nemotron": Nemotron,
+}
+
+
+class Routes:
+    """The route of each request; the tokenizer is loaded when this is made."""
+
+    def __init__(self, options: OpenAI) -> None:
+        place = _place(options)
+        ids = TokenIds(options.model, place) if place else None
+        self._server = Server(options.served or options.model.id, options, ids)
+
+    def of(self, request: Request) -> Route:
+        """The route of a request.
+
+        Raises:
+            EngineError: The route that was named is for the other kind.
+        """
+        name = self._name(request)
+        route = ROUTES[name]
+        if route.kind != request.kind:
+            does = {"generate": "writes", "score": "scores"}
+            raise EngineError(
+                f"the judge asks for a model that {does[request.kind]}, and route="
+                f"{name} is to one that {does[route.kind]}; leave route out, or name"
+                " one that fits"
+            )
+        return route(self._server, request)
+
+    def _name(self, request: Request) -> str:
+        ids, named = self._server.ids, self._server.options.route
+        if named != "auto":
+            return named
+        if request.kind == "generate":
+            return "completions" if ids else "chat"
+        if ids and not ids.task:
+            head = self._server.options.model.head
+            raise EngineError(
+                f"no server is known to score as the head {head} does; use the engine"
+                " transformers, or say how with route=NAME"
+            )
+        return "pooling" if ids and ids.task == "token_classify" else "classify"
+
+
+class TokenIds:
+    """A model's tokenizer, and its head where it has one."""
+
+    def __init__(self, model: Model, place: Path) -> None:
+        _refuse_without_transformers()
+        from transformers import PreTrainedConfig
+
+        self._tokenizer = chat.load_tokenizer(
+            str(place), trust_remote_code=model.trust_remote_code
+        )
+        self._config = PreTrainedConfig.from_pretrained(place)
+        self._head: Head | None = None
+        self.task = "classify"
+        if model.head:
+            self._head = host.default().lookup("heads", model.head).thing()
+            served = self._head.vllm(place)
+            self.task = served.task if served else ""
+
+    def of(self, request: Request) -> chat.Encoded:
+        """A request's ids, with whatever the head appends."""
+        if self._head and request.kind == "score":
+            return self._head.encode(self._tokenizer, self._config, request)
+        return chat.encode(self._tokenizer, request)
+
+    def positions(self, ids: Sequence[int]) -> list[int]:
+        """The positions that the head reads; the last one without a head."""
+        if self._head is None:
+            return [len(ids) - 1]
+        return self._head.positions(ids, self._config)
+
+    def score(self, rows: Sequence[tuple[float, ...]]) -> Score:
+        """What the head makes of its raw outputs; without one, the first row's."""
+        return self._head.score(rows) if self._head else Score(rows[0])
+
+
+def _place(options: OpenAI) -> Path | None:
+    """The folder of the tokenizer; of a head that is in a folder here, it is that."""
+    named, model = options.tokenizer, options.model
+    if not named and model.head and options.route != "nemotron":
+        named = model.id if Path(model.id).expanduser().is_dir() else ""
+    if not named:
+        return None
+    local = Path(named).expanduser()
+    if local.is_dir():
+        return local
+    return _fetched(named, model.revision if named == model.id else "")
+
+
+def _fetched(name: str, revision: str) -> Path:
+    """The folder of a model's small files, from the hub."""
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py"]
+    try:
+        return Path(
+            snapshot_download(name, revision=revision or None, allow_patterns=wanted)
+        )
+    except Exception as error:
+        raise EngineError(
+            f"the tokenizer '{name}' is no folder here and the hub does not give it"
+            f" ({type(error).__name__}); name the model's folder with tokenizer=FOLDER"
+        ) from error
+
+
+def _refuse_without_transformers() -> None:
+    try:
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise EngineError(
+            "tokenizer= needs transformers; pip install 'rrm-harness[transformers]'"
+        ) from error
+
+
+def _messages(request: Request) -> list[dict[str, str]]:
+    return [{"role": each.role, "content": each.content} for each in request.messages]
+
+
+def _usage(said: Said) -> tuple[int, int]:
+    usage = said.get("usage") or {}
+    prompt, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    return int(prompt or 0), int(written or 0)
+
+
+def _first_logprobs(said: Any) -> dict[str, float]:
+    """The alternatives of the first token, in the shape of either route."""
+    if not said:
+        return {}
+    if said.get("content"):
+        listed = said["content"][0].get("top_logprobs") or []
+        pairs = [(each["token"], each["logprob"]) for each in listed]
+    else:
+        pairs = list(((said.get("top_logprobs") or [None])[0] or {}).items())
+    found: dict[str, float] = {}
+    for token, logprob in pairs:  # two tokens may have one text: the likelier counts
+        found[token] = max(float(logprob), found.get(token, float(logprob)))
+    return found

@@ -1,0 +1,253 @@
+"""The reference engine: any transformers model in this process, exact on a CPU too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from rrm_harness import (
+    Completion,
+    Engine,
+    EngineError,
+    Failure,
+    Head,
+    Model,
+    Register,
+    Request,
+    Score,
+    SpecError,
+    chat,
+    hookimpl,
+    host,
+    models,
+)
+
+from .transformers_continuous import Continuous
+from .transformers_loading import Dtype, Loaded, Placing, library, load, quiet
+from .transformers_rows import Answered, Row, free_memory
+from .transformers_scoring import Scorer
+from .transformers_writing import Writer, finished
+
+TOKENS = {"cpu": 2048, "gpu": 32768}
+"""Tokens of a batch to score: a CPU gains nothing from more, and pays for padding."""
+ROWS = {"cpu": 32, "gpu": 64}
+"""Rows of a batch to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """A loaded model and those who work with it."""
+
+    loaded: Loaded
+    scorer: Scorer
+    writer: Writer
+    continuous: Continuous | None
+
+    def add(self, row: Row) -> None:
+        """Give a row to the one who takes it."""
+        if row.request.kind == "score":
+            self.scorer.waiting.add(row)
+        elif self.continuous is not None and self.continuous.takes(row):
+            self.continuous.add(row)
+        else:
+            self.writer.waiting.add(row)
+
+    def step(self) -> Answered:
+        """Have one batch done."""
+        if self.scorer.waiting:
+            return self.scorer.step()
+        if self.continuous:
+            done, refused = self.continuous.step()
+            for row in refused:
+                self.writer.waiting.add(row)
+            return [
+                (row.ticket, finished(self.loaded, row, ids, {})) for row, ids in done
+            ]
+        return self.writer.step() if self.writer.waiting else []
+
+    def remove(self, ticket: int) -> None:
+        """Let a row go, whoever has it."""
+        self.scorer.waiting.remove(ticket)
+        self.writer.waiting.remove(ticket)
+        if self.continuous is not None:
+            self.continuous.remove(ticket)
+
+
+@dataclass
+class Transformers(Engine):
+    """Runs a model in this process with transformers: writes, or scores by its head.
+
+    Args:
+        model: What to run.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, or `spread` over all GPUs.
+        dtype: Of the weights; float32 on a CPU and bfloat16 on a GPU unless given.
+        attention: Transformers' name of an implementation; its choice if `auto`.
+        batch_tokens: The most tokens of a batch to score; 0 for the device's default.
+        batch_size: The most rows of a batch to write; 0 for the device's default.
+        context: The most tokens of prompt and reply; 0 for the model's.
+        batching: How greedy requests are written: `continuous` admits a row whenever
+            another is done, `static` writes batch by batch. Sampled ones are always
+            written by batch, for their seeds' sake. `auto` is continuous on a GPU.
+        head: Reads the scores, instead of the head that the model names.
+    """
+
+    model: Model
+    device: str = "auto"
+    dtype: Dtype = "auto"
+    attention: str = "auto"
+    batch_tokens: int = 0
+    batch_size: int = 0
+    context: int = 0
+    batching: Literal["auto", "static", "continuous"] = "auto"
+    head: Head | None = None
+    _done: Answered = field(default_factory=list, init=False, repr=False)
+    _crew: Crew | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("batch_tokens", "batch_size", "context"):
+            if getattr(self, name) < 0:
+                option = name.replace("_", "-")
+                raise SpecError(
+                    f"{option}={getattr(self, name)}: give a number above 0, or 0 for"
+                    " the default"
+                )
+
+    @cached_property
+    def identity(self) -> str:
+        """The weights, the head, the precision and the way of attention.
+
+        The size of a batch is not part of it: it changes float32 scores by 1e-6.
+        """
+        parts = [f"transformers {models.fingerprint(self.model)}"]
+        if self.head is not None:
+            parts.append(f"head {type(self.head).__qualname__}")
+        elif self.model.head:
+            parts.append(f"head {self.model.head}")
+        parts.append(self._placing.dtype)
+        if self._placing.attention:
+            parts.append(f"attention {self._placing.attention}")
+        return " ".join(parts)
+
+    @cached_property
+    def _placing(self) -> Placing:
+        return Placing.resolved(self.device, self.dtype, self.attention)
+
+    def _at_work(self) -> Crew:
+        """The model and its crew; the first call loads it."""
+        if self._crew is None:
+            library("transformers")
+            head = self.head
+            if head is None and self.model.head:
+                head = host.default().build("heads", self.model.head)
+            kind = "cpu" if self._placing.device == "cpu" else "gpu"
+            rows = self.batch_size or ROWS[kind]
+            automatic = self.batching == "auto" and kind == "gpu"
+            continues = automatic or self.batching == "continuous"
+            loaded = load(self.model, head, self._placing)
+            continues = continues and Continuous.serves(loaded)
+            self._crew = Crew(
+                loaded,
+                Scorer(loaded, self.batch_tokens or TOKENS[kind]),
+                Writer(loaded, rows),
+                Continuous(loaded, rows) if continues else None,
+            )
+        return self._crew
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Encode a request and queue it; the first one loads the model.
+
+        Raises:
+            EngineError: The model does not load, or cannot do what is asked.
+        """
+        encoded = self._encoded(request)
+        row = Row(ticket, request, encoded.ids, encoded.notes)
+        context = self.context or self._at_work().loaded.context
+        writes = request.max_tokens if request.kind == "generate" else 0
+        room = max(0, context - writes)
+        if context and len(row.ids) > room:
+            text = f"{len(row.ids)} tokens, {room} fit"
+            self._done.append((ticket, row.failed(Failure.TOO_LONG, text, room)))
+        else:
+            self._at_work().add(row)
+
+    def collect(self) -> Iterable[tuple[int, Completion]]:
+        """Run one batch and return what is done."""
+        done, self._done = self._done, []
+        if done or self._crew is None:
+            return done
+        import torch
+
+        with torch.inference_mode(), quiet():
+            return self._crew.step()
+
+    def cancel(self, ticket: int) -> None:
+        """Forget a request."""
+        self._done = [each for each in self._done if each[0] != ticket]
+        if self._crew is not None:
+            self._crew.remove(ticket)
+
+    def close(self) -> None:
+        """Forget everything and give the memory back."""
+        crew, self._crew, self._done = self._crew, None, []
+        if crew is None:
+            return
+        if crew.continuous is not None:
+            with quiet():
+                crew.continuous.close()
+        del crew
+        free_memory()
+
+    def tokens(self, request: Request) -> tuple[int, ...]:
+        """The token ids that a request is read as.
+
+        Raises:
+            EngineError: As `submit`.
+        """
+        return self._encoded(request).ids
+
+    def score_ids(
+        self, ids: Sequence[int], *, positions: Sequence[int] | None = None
+    ) -> Score:
+        """Score token ids by themselves, with nothing batched, shared or padded.
+
+        Args:
+            ids: The whole input, special tokens included.
+            positions: Read these, instead of those that the head would choose.
+
+        Raises:
+            EngineError: The model has no head.
+        """
+        import torch
+
+        scorer = self._able("score").scorer
+        with torch.inference_mode(), quiet():
+            return scorer.scores([ids], positions=positions)[0]
+
+    def _encoded(self, request: Request) -> chat.Encoded:
+        loaded = self._able(request.kind).loaded
+        if loaded.head is None:
+            return chat.encode(loaded.tokenizer, request)
+        config = loaded.network.config
+        return loaded.head.encode(loaded.tokenizer, config, request)
+
+    def _able(self, kind: str) -> Crew:
+        """The crew, if the model can do that: with a head it scores, else it writes."""
+        crew = self._at_work()
+        if kind == "score" and crew.loaded.head is None:
+            raise EngineError(
+                f"{self.model.id} was loaded to write and is asked for a score; the"
+                " judge's model must name a head (rrm-harness list heads)"
+            )
+        if kind == "generate" and crew.loaded.head is not None:
+            raise EngineError(
+                f"{self.model.id} was loaded with a reward head and is asked to write;"
+                " use an engine of its own for each judge"
+            )
+        return crew
+
+
+@hookimpl
+def register_engines(register: Register) -> None:
+    register("transformers", Transformers)

@@ -1,0 +1,291 @@
+"""Loading a model for the transformers engine: what it needs, and what is refused."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from rrm_harness import EngineError, Model, SpecError, chat, models
+from rrm_harness.heads import Head, refuse_random
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+CONTEXT = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_sequence_length",
+    "seq_length",
+)
+"""What configs call the most tokens that the model can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Where and how a model is put: all resolved, nothing left at auto.
+
+    Args:
+        device: `cpu`, `cuda`, `cuda:1`; or `spread`, over all GPUs there are.
+        dtype: Of the weights.
+        attention: Transformers' name of an implementation; its own choice if empty.
+    """
+
+    device: str
+    dtype: str
+    attention: str = ""
+
+    @classmethod
+    def resolved(cls, device: str, dtype: Dtype, attention: str) -> Placing:
+        """Replace each `auto` by what this machine has.
+
+        Raises:
+            SpecError: There is no such device.
+        """
+        torch = library("torch")
+        chosen = device if device != "auto" else _best_device(torch)
+        on_gpu = chosen != "cpu"
+        if on_gpu and not torch.cuda.is_available():
+            raise SpecError(
+                f"device={chosen}: torch finds no GPU here; use device=cpu, or install"
+                " a torch that fits this machine's driver"
+            )
+        fitting = "bfloat16" if on_gpu else "float32"
+        return cls(
+            chosen,
+            fitting if dtype == "auto" else dtype,
+            "" if attention == "auto" else attention,
+        )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `from_pretrained` is told."""
+        said: dict[str, Any] = {
+            "dtype": getattr(library("torch"), self.dtype),
+            "use_safetensors": True,
+        }
+        if self.attention:
+            said["attn_implementation"] = self.attention
+        if self.device != "cpu":
+            said["device_map"] = (
+                "auto" if self.device == "spread" else {"": self.device}
+            )
+        return said
+
+
+def _best_device(torch: ModuleType) -> str:
+    if not torch.cuda.is_available():
+        return "cpu"
+    return "spread" if torch.cuda.device_count() > 1 else "cuda"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model at work: its tokenizer, its network, and the head if it has one."""
+
+    tokenizer: Any
+    network: Any
+    head: Head | None
+    ends: tuple[int, ...] = ()
+
+    @property
+    def device(self) -> Any:
+        """Where input ids go."""
+        return next(self.network.parameters()).device
+
+    @property
+    def context(self) -> int:
+        """The most tokens of prompt and reply together; 0 if the config says none."""
+        config = self.network.config
+        text = (
+            config.get_text_config() if hasattr(config, "get_text_config") else config
+        )
+        for name in CONTEXT:
+            if getattr(text, name, None):
+                return int(getattr(text, name))
+        return 0
+
+
+def load(model: Model, head: Head | None, placing: Placing) -> Loaded:
+    """Load a model; nothing in it may be left to chance.
+
+    Raises:
+        EngineError: It does not load, lacks weights, or its own code leaves buffers
+            unset.
+    """
+    library("transformers")
+    if placing.device != "cpu":
+        library("accelerate")
+    place = models.folder(model)
+    trusted = model.trust_remote_code
+    options = placing.options | {"trust_remote_code": trusted}
+    with quiet():
+        tokenizer = chat.load_tokenizer(str(place), trust_remote_code=trusted)
+        read = head.load if head is not None else _load_writer
+        network = _told(place, read, options).eval()
+        keep_capping(place, network, placing.attention)
+        if trusted:
+            refuse_unset_buffers(place, network)
+    ends = () if head is not None else _ends(network, tokenizer)
+    return Loaded(tokenizer, network, head, ends)
+
+
+def library(name: str) -> ModuleType:
+    """Import a library of the extra.
+
+    Raises:
+        EngineError: It is not installed; names the extra.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise EngineError(
+            f"the transformers engine needs {name} ({error}); run"
+            " pip install 'rrm-harness[transformers]'"
+        ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' warnings and progress bars off the screen, then undo that."""
+    told = library("transformers.utils.logging")
+    level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
+    told.set_verbosity(logging.CRITICAL)
+    told.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        told.set_verbosity(level)
+        if bars:
+            told.enable_progress_bar()
+
+
+def _told(place: Path, read: Any, options: dict[str, Any]) -> Any:
+    """The network, or what is wrong with its folder."""
+    try:
+        return read(place, **options)
+    except EngineError:
+        raise
+    except MemoryError as error:
+        raise EngineError(f"{place} does not fit into this machine's memory") from error
+    except Exception as error:
+        raise EngineError(
+            f"the model in {place} does not load ({type(error).__name__}: {error});"
+            " only safetensors are read, and code that comes with a model only with"
+            " trust-remote-code=true"
+        ) from error
+
+
+def _load_writer(place: Path, **options: Any) -> Any:
+    network, told = library("transformers").AutoModelForCausalLM.from_pretrained(
+        place, output_loading_info=True, **options
+    )
+    refuse_random(place, told)
+    return network
+
+
+def _ends(network: Any, tokenizer: Any) -> tuple[int, ...]:
+    """The tokens that end a text; the network's own decoding settings are dropped.
+
+    A published temperature, nucleus or penalty would otherwise count in every request.
+    """
+    text = network.config.get_text_config()
+    said = [
+        network.generation_config.eos_token_id,
+        getattr(text, "eos_token_id", None),
+        tokenizer.eos_token_id,
+    ]
+    network.generation_config = library("transformers").GenerationConfig()
+    listed = [each if isinstance(each, list | tuple) else [each] for each in said]
+    return tuple(sorted({end for each in listed for end in each if end is not None}))
+
+
+def capped(network: Any) -> bool:
+    """Whether the network's attention caps its logits, as Gemma 2's does."""
+    return any(
+        getattr(getattr(each, "config", None), "attn_logit_softcapping", None)
+        for each in network.modules()
+    )
+
+
+def keep_capping(place: Path, network: Any, asked: str) -> None:
+    """Make sure that attention's logits are capped where the config says so.
+
+    Transformers 5 chooses `sdpa` for Gemma 2, which leaves the cap out without a word
+    and moves scores in the fourth digit; `eager` and flash attention have it.
+
+    Raises:
+        EngineError: `sdpa` was asked for.
+    """
+    if not capped(network):
+        return
+    if asked == "sdpa":
+        raise EngineError(
+            f"attention=sdpa leaves out the cap on attention's logits that {place} was"
+            " trained with; use attention=eager or attention=flash_attention_2"
+        )
+    for each in network.modules():
+        able = hasattr(each, "set_attn_implementation")
+        if able and each.config._attn_implementation == "sdpa":
+            each.set_attn_implementation("eager")
+
+
+def refuse_unset_buffers(place: Path, network: Any) -> None:
+    """Refuse a network whose own code did not fill its buffers in.
+
+    Transformers 5 builds a network without memory and fills in what the checkpoint
+    has. Buffers that are computed, such as rotary frequencies, are then whatever lay in
+    memory, unless the model's code computes them again; that of 2024 does not.
+
+    Raises:
+        EngineError: Names the first wrong buffer.
+    """
+    for name, found, wanted in _computed_buffers(network):
+        same = found.shape == wanted.shape and bool(
+            ((found - wanted).abs() <= 1e-2 * wanted.abs() + 1e-6).all()
+        )
+        if not same:
+            raise EngineError(
+                f"the code that comes with {place} leaves '{name}' unset under this"
+                " transformers, so every answer would be wrong; run it with the"
+                " transformers it was written for, or use the judge made for it"
+                " (rrm-harness list models)"
+            )
+
+
+def _computed_buffers(network: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Name, what it holds and what it should hold, of each buffer not in a checkpoint.
+
+    Buffers are compared in float32 on the CPU.
+    """
+    for module in _foreign(network):
+        fresh = dict(_unsaved(_built_anew(module)))
+        for name, buffer in _unsaved(module):
+            if name in fresh:
+                yield name, buffer.float().cpu(), fresh[name].float().cpu()
+
+
+def _foreign(network: Any) -> Sequence[Any]:
+    """The outermost models whose code came with their weights."""
+    if type(network).__module__.startswith("transformers_modules"):
+        return [network] if hasattr(network, "config") else []
+    return [each for child in network.children() for each in _foreign(child)]
+
+
+def _unsaved(module: Any) -> Iterator[tuple[str, Any]]:
+    saved = module.state_dict().keys()
+    return ((name, each) for name, each in module.named_buffers() if name not in saved)
+
+
+def _built_anew(module: Any) -> Any:
+    """The same class, its buffers computed and its weights left without memory."""
+    accelerate = library("accelerate")
+    with accelerate.init_empty_weights(include_buffers=False):
+        return type(module)(module.config)

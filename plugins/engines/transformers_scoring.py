@@ -1,0 +1,161 @@
+"""Scoring with a reward head: batches by length, beginnings computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice, takewhile
+from typing import Any
+
+from rrm_harness import Completion
+from rrm_harness.heads import Head, Score
+
+from .transformers_loading import Loaded
+from .transformers_rows import Answered, Row, Waiting, answered
+
+LEAST_MATES = 3
+"""Fewer rows with one beginning are as fast without sharing it; measured."""
+LEAST_SHARED = 64
+"""Tokens of a beginning that is worth a pass of its own."""
+LEAST_SAVED = 1 / 3
+"""Of a group's tokens, so that sharing pays for its second pass."""
+CACHED = 4
+"""Tokens in the cache that weigh as much memory as one token being computed."""
+
+
+@dataclass(slots=True)
+class Scorer:
+    """Scores what waits, one batch at a time.
+
+    A batch has at most `budget` tokens, padding included. Causal networks see padding
+    on the right in no position that is read, so they are given no mask.
+    """
+
+    loaded: Loaded
+    budget: int
+    waiting: Waiting = field(default_factory=Waiting)
+
+    def step(self) -> Answered:
+        """Score the longest row that waits, with those that go well with it."""
+        rows, shared = self._next()
+        done = answered(
+            self.waiting, rows, lambda some: self._completions(some, shared)
+        )
+        if len(done) < len(rows):  # memory did not suffice: remember
+            self.budget = max(1, self.budget * len(done) // len(rows))
+        return done
+
+    def _next(self) -> tuple[list[Row], int]:
+        """A batch, and how many tokens all of it begin with; 0 to share none."""
+        longest = next(self.waiting.longest_first())
+        mates = self.waiting.mates(longest) if self._head.causal else []
+        shared = beginning([row.ids for row in mates])
+        most = self._fitting(len(longest.ids) - shared + shared // CACHED)
+        if shared and most >= LEAST_MATES:
+            return mates[:most], shared
+        most = self._fitting(len(longest.ids))
+        return list(islice(self.waiting.longest_first(), most)), 0
+
+    def _fitting(self, tokens: int) -> int:
+        return max(1, self.budget // max(1, tokens))
+
+    @property
+    def _head(self) -> Head:
+        head = self.loaded.head
+        assert head is not None  # noqa: S101 - the engine asks no scores without one
+        return head
+
+    def _completions(self, rows: Sequence[Row], shared: int) -> list[Completion]:
+        texts = [row.ids for row in rows]
+        scores = self.scores(texts, shared if len(rows) >= LEAST_MATES else 0)
+        return [
+            Completion(
+                scores=score.values,
+                attributes=score.attributes,
+                prompt_tokens=len(row.ids),
+                notes=row.notes,
+            )
+            for row, score in zip(rows, scores, strict=True)
+        ]
+
+    def scores(
+        self,
+        texts: Sequence[Sequence[int]],
+        shared: int = 0,
+        positions: Sequence[int] | None = None,
+    ) -> list[Score]:
+        """Score token ids in one batch; `shared` is how many all begin with.
+
+        `positions` are read instead of those that the head would choose.
+        """
+        config = self.loaded.network.config
+        read = [list(positions or self._head.positions(text, config)) for text in texts]
+        hidden = self._shared(texts, read, shared) if shared else None
+        if hidden is None:
+            whole, _ = self._hidden(texts)
+            hidden = [whole[row, at] for row, at in enumerate(read)]
+        return [self._head.read(self.loaded.network, each) for each in hidden]
+
+    def _shared(
+        self, texts: Sequence[Sequence[int]], read: Sequence[Sequence[int]], shared: int
+    ) -> list[Any] | None:
+        """The hidden states read of each text; None if this cache cannot be shared."""
+        import torch
+
+        before, cache = self._hidden([texts[0][:shared]], keep=True)
+        if not hasattr(cache, "batch_repeat_interleave"):
+            return None
+        cache.batch_repeat_interleave(len(texts))
+        after, _ = self._hidden([text[shared:] for text in texts], cache, shared)
+        return [
+            torch.stack(
+                [
+                    before[0, place] if place < shared else after[row, place - shared]
+                    for place in places
+                ]
+            )
+            for row, places in enumerate(read)
+        ]
+
+    def _hidden(
+        self,
+        texts: Sequence[Sequence[int]],
+        cache: Any = None,
+        start: int = 0,
+        *,
+        keep: bool = False,
+    ) -> tuple[Any, Any]:
+        """Hidden states (texts, longest, width) of what begins at `start`; the cache.
+
+        Padding is on the right, and any token will do for it.
+        """
+        import torch
+
+        longest, device = max(map(len, texts)), self.loaded.device
+        ids = torch.zeros((len(texts), longest), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = torch.tensor(text)
+            mask[row, : len(text)] = 1
+        hidden, kept = self.loaded.network.hidden(
+            input_ids=ids.to(device),
+            attention_mask=None if self._head.causal else mask.to(device),
+            position_ids=torch.arange(start, start + longest, device=device)[None],
+            past_key_values=cache,
+            use_cache=keep or cache is not None,
+        )
+        return hidden, kept
+
+
+def beginning(texts: Sequence[tuple[int, ...]]) -> int:
+    """How many tokens all texts begin with; 0 where sharing them would not pay.
+
+    Each text keeps a token of its own.
+    """
+    if len(texts) < LEAST_MATES:
+        return 0
+    pairs = zip(min(texts), max(texts), strict=False)  # the two that differ soonest
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    shared = min(alike, min(map(len, texts)) - 1)
+    saved = shared * (len(texts) - 1) / sum(map(len, texts))
+    return shared if shared >= LEAST_SHARED and saved >= LEAST_SAVED else 0

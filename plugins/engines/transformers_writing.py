@@ -1,0 +1,217 @@
+"""Writing text: batches through `generate`, each row with its own way to decode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from rrm_harness import Completion, chance
+
+from .transformers_loading import Loaded, library
+from .transformers_rows import Answered, Row, Waiting, answered
+
+BEFORE = 8
+"""Prompt tokens that are decoded with what was written, to keep its first space."""
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes what waits, at most `batch` rows at a time."""
+
+    loaded: Loaded
+    batch: int
+    waiting: Waiting = field(default_factory=Waiting)
+
+    def step(self) -> Answered:
+        """Write the rows that take longest."""
+        rows = list(islice(self.waiting.longest_first(), self.batch))
+        done = answered(self.waiting, rows, self._completions)
+        if len(done) < len(rows):  # memory did not suffice: remember
+            self.batch = len(done)
+        return done
+
+    def _completions(self, rows: Sequence[Row]) -> list[Completion]:
+        import torch
+
+        longest = max(len(row.ids) for row in rows)
+        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for number, row in enumerate(rows):
+            ids[number, longest - len(row.ids) :] = torch.tensor(row.ids)
+            mask[number, longest - len(row.ids) :] = 1
+        steps = Steps(self.loaded, rows, longest)
+        written = self.loaded.network.generate(
+            ids.to(self.loaded.device),
+            attention_mask=mask.to(self.loaded.device),
+            generation_config=decoding(self.loaded, rows),
+            logits_processor=[steps.choose],
+            stopping_criteria=[steps.done],
+        )
+        return [
+            finished(
+                self.loaded,
+                row,
+                tokens[: steps.ended.get(number, row.request.max_tokens)],
+                steps.first.get(number, {}),
+            )
+            for number, (row, tokens) in enumerate(
+                zip(rows, written[:, longest:].tolist(), strict=True)
+            )
+        ]
+
+
+def decoding(loaded: Loaded, rows: Sequence[Row]) -> Any:
+    """Greedy until the model ends the text: sampled tokens are forced by `Steps`."""
+    return library("transformers").GenerationConfig(
+        max_new_tokens=max(row.request.max_tokens for row in rows),
+        do_sample=False,
+        eos_token_id=list(loaded.ends) or None,
+        pad_token_id=0,
+    )
+
+
+class Steps:
+    """A batch being written: chooses each row's next token, and says who is done.
+
+    A row's draws depend on its seed and on how much it has written, not on who shares
+    the batch.
+
+    Attributes:
+        first: Row number to the first token's alternatives, where they were asked for.
+        ended: Row number to how many tokens it had when it wrote one of its stops.
+    """
+
+    def __init__(self, loaded: Loaded, rows: Sequence[Row], start: int) -> None:
+        self._loaded, self._rows, self._start = loaded, rows, start
+        self._most = [row.request.max_tokens for row in rows]
+        self._sampled = [
+            number for number, row in enumerate(rows) if row.request.sampled
+        ]
+        self.first: dict[int, Mapping[str, float]] = {}
+        self.ended: dict[int, int] = {}
+
+    def choose(self, ids: Any, scores: Any) -> Any:
+        """Leave each sampled row only the token drawn; greedy rows stay as they are."""
+        step = ids.shape[1] - self._start
+        if step == 0:
+            self._note_alternatives(scores)
+        if not self._sampled:
+            return scores
+        drawn = draw(
+            scores[self._sampled],
+            [self._rows[number].request for number in self._sampled],
+            step,
+        )
+        only = scores.new_full((len(self._sampled), scores.shape[1]), float("-inf"))
+        scores = scores.clone()
+        scores[self._sampled] = only.scatter_(1, drawn, 0.0)
+        return scores
+
+    def _note_alternatives(self, scores: Any) -> None:
+        for number, row in enumerate(self._rows):
+            if row.request.logprobs:
+                logs = scores[number].double().log_softmax(-1)
+                best = logs.topk(min(row.request.logprobs, len(logs)))
+                named: dict[str, float] = {}
+                for value, token in zip(*map(_listed, best), strict=True):
+                    text = continued(self._loaded.tokenizer, row.ids, [token])
+                    named.setdefault(text, value)  # the likeliest of one spelling
+                self.first[number] = named
+
+    def done(self, ids: Any, scores: Any) -> Any:
+        """Tell which rows have all their tokens, or have written one of their stops."""
+        import torch
+
+        count = ids.shape[1] - self._start
+        for number, row in enumerate(self._rows):
+            if row.request.stop and number not in self.ended:
+                written = ids[number, self._start :]
+                if self._stopped(row, written.tolist()):
+                    self.ended[number] = count
+        done = [
+            count >= most or number in self.ended
+            for number, most in enumerate(self._most)
+        ]
+        return torch.tensor(done, device=ids.device)
+
+    def _stopped(self, row: Row, written: Sequence[int]) -> bool:
+        """Whether the newest tokens complete a stop; looks back as far as one can go.
+
+        A token has at least a byte, but at a character's end; the whole text decides.
+        """
+        stops = row.request.stop
+        reach = max(len(stop.encode()) for stop in stops) + BEFORE
+        tokenizer = self._loaded.tokenizer
+        newest = continued(tokenizer, (*row.ids, *written[:-reach]), written[-reach:])
+        if not any(stop in newest for stop in stops):
+            return False
+        text = continued(tokenizer, row.ids, written)
+        return any(stop in text for stop in stops)
+
+
+def _listed(values: Any) -> list[Any]:
+    listed: list[Any] = values.tolist()
+    return listed
+
+
+def draw(scores: Any, requests: Sequence[Any], step: int) -> Any:
+    """Draw a token for each row (rows, 1), by its temperature, nucleus and seed.
+
+    The nucleus is the smallest set of the likeliest tokens that has at least top_p of
+    the probability (https://arxiv.org/abs/1904.09751).
+    """
+    import torch
+
+    def column(values: list[float]) -> Any:
+        return torch.tensor(values, dtype=torch.float64, device=scores.device)[:, None]
+
+    temperature = column([request.temperature for request in requests])
+    chances = (scores.double() / temperature).softmax(-1)
+    top_p = [request.top_p for request in requests]
+    if min(top_p) < 1:
+        ordered, places = chances.sort(dim=-1, descending=True, stable=True)
+        likelier = ordered.cumsum(-1) - ordered
+        ordered = ordered.masked_fill(likelier >= column(top_p), 0.0)
+        chances = torch.zeros_like(chances).scatter_(1, places, ordered)
+    reached = chances.cumsum(-1)
+    drawn = column([chance.uniform(request.seed or 0, step) for request in requests])
+    found = torch.searchsorted(reached, drawn * reached[:, -1:], right=True)
+    return found.clamp_(max=scores.shape[1] - 1)
+
+
+def finished(
+    loaded: Loaded, row: Row, tokens: Sequence[int], first: Mapping[str, float]
+) -> Completion:
+    """What a row wrote: until the model's end, one of its stops, or the most."""
+    end = next((at for at, token in enumerate(tokens) if token in loaded.ends), None)
+    text = continued(loaded.tokenizer, row.ids, tokens[:end])
+    stops = [text.find(stop) for stop in row.request.stop if stop in text]
+    return Completion(
+        text=text[: min(stops)] if stops else text,
+        finish="length" if end is None and not stops else "stop",
+        prompt_tokens=len(row.ids),
+        completion_tokens=len(tokens) if end is None else end + 1,
+        logprobs=first,
+        notes=row.notes,
+    )
+
+
+def continued(tokenizer: Any, before: Sequence[int], written: Sequence[int]) -> str:
+    """What the tokens say after those before them, special tokens spelled out.
+
+    Some tokenizers drop the first space of a text, so it is decoded in its place.
+    """
+    known = _decoded(tokenizer, before[-BEFORE:])
+    whole = _decoded(tokenizer, [*before[-BEFORE:], *written])
+    if whole.startswith(known):
+        return whole[len(known) :]
+    return _decoded(tokenizer, written)
+
+
+def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:
+    text: str = tokenizer.decode(
+        list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+    )
+    return text

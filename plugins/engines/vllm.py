@@ -1,0 +1,255 @@
+"""vLLM's offline engine, driven step by step: who is done is answered at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from rrm_harness import (
+    Completion,
+    Engine,
+    EngineError,
+    Model,
+    Register,
+    Request,
+    Route,
+    SpecError,
+    hookimpl,
+    models,
+)
+from rrm_harness.inputs import Reader
+
+from .vllm_checkpoint import adapted
+from .vllm_requests import Row, Waiting, ends, pooling, sampling, scored, written
+from .vllm_running import Running, refuse_missing, start
+
+
+@dataclass
+class Vllm(Engine):
+    """Runs a model with vLLM: writes, or scores by a reward head that vLLM serves.
+
+    What is submitted waits here, sorted by its token ids, and vLLM is kept supplied
+    from there: prompts with a shared beginning come one after the other, so that it is
+    computed once. Reward heads run in float32, whatever the model's dtype, and without
+    the activation that vLLM puts on them unless told.
+
+    The model loads at the first `collect`. How much memory a CPU's cache takes is
+    VLLM_CPU_KVCACHE_SPACE, and whether vLLM runs in this process is
+    VLLM_ENABLE_V1_MULTIPROCESSING=0; its log is shown from VLLM_LOGGING_LEVEL on.
+
+    Args:
+        model: What to run.
+        dtype: Of the weights; `auto` is vLLM's choice by the checkpoint's.
+        tensor_parallel: How many GPUs share each layer.
+        pipeline_parallel: How many groups of GPUs have layers of their own.
+        gpu_memory: The share of a GPU's memory to take, 0-1; vLLM's default if 0.
+        context: The most tokens of prompt and reply; the model's if 0.
+        max_sequences: The most requests of a batch; vLLM's default if 0.
+        quantization: Vllm's name of a method, such as fp8; the checkpoint's if empty.
+        eager: Whether to do without compilation: quicker to start, slower to run.
+        prefix_caching: Whether shared beginnings are computed once.
+        kv_cache_dtype: What keys and values are kept in; the model's dtype if `auto`.
+        seed: Of what is sampled without a seed of its own.
+
+    Attributes:
+        cached_tokens: How many prompt tokens were not computed, but found computed.
+    """
+
+    model: Model
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    tensor_parallel: int = 1
+    pipeline_parallel: int = 1
+    gpu_memory: float = 0.0
+    context: int = 0
+    max_sequences: int = 0
+    quantization: str = ""
+    eager: bool = False
+    prefix_caching: bool = True
+    kv_cache_dtype: str = "auto"
+    seed: int = 0
+    cached_tokens: int = field(default=0, init=False, repr=False)
+    _fresh: list[Row] = field(default_factory=list, init=False, repr=False)
+    _waiting: Waiting = field(default_factory=Waiting, init=False, repr=False)
+    _asked: dict[str, Row] = field(default_factory=dict, init=False, repr=False)
+    _names: count[int] = field(default_factory=count, init=False, repr=False)
+    _running: Running | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        least = {"tensor_parallel": 1, "pipeline_parallel": 1}
+        for name in (*least, "context", "max_sequences"):
+            if getattr(self, name) < least.get(name, 0):
+                option = name.replace("_", "-")
+                raise SpecError(
+                    f"vllm,{option}={getattr(self, name)}: give a whole number above 0"
+                )
+        if not 0 <= self.gpu_memory <= 1:
+            raise SpecError(
+                f"vllm,gpu-memory={self.gpu_memory}: give the share of a GPU's memory"
+                " to take, above 0 and at most 1"
+            )
+
+    @cached_property
+    def identity(self) -> str:
+        """The weights, the head and every precision; not the hardware, nor vLLM's age.
+
+        How requests are batched moves float32 scores by 1e-6.
+        """
+        said = {
+            "head": self.model.head,
+            "dtype": self.dtype,
+            "quantization": self.quantization,
+            "cache": "" if self.kv_cache_dtype == "auto" else self.kv_cache_dtype,
+            "seed": self.seed or "",
+        }
+        options = [f"{name} {value}" for name, value in said.items() if value]
+        return " ".join(["vllm", models.fingerprint(self.model), *options])
+
+    @cached_property
+    def _reader(self) -> Reader:
+        refuse_missing()
+        return Reader.of(self.model)
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        return ends(self._reader)
+
+    @cached_property
+    def _route(self) -> Route | None:
+        """How vLLM serves the model's head; None without one.
+
+        Raises:
+            EngineError: It has one that vLLM cannot serve.
+        """
+        if self._reader.head is None:
+            return None
+        route: Route | None = self._reader.head.vllm(self._reader.place)
+        if route is None:
+            raise EngineError(
+                f"vLLM cannot serve this head ({self.model.head} of {self.model.id});"
+                " use --engine transformers"
+            )
+        return route
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Encode a request and let it wait.
+
+        Raises:
+            EngineError: VLLM is missing, or the model cannot do what is asked.
+        """
+        self._refuse_wrong_kind(request.kind)
+        encoded = self._reader.encode(request)
+        self._fresh.append(Row(ticket, request, encoded.ids, encoded.notes))
+
+    def collect(self) -> Iterable[tuple[int, Completion]]:
+        """Let vLLM work until a request is done.
+
+        Raises:
+            EngineError: VLLM does not start with this model.
+        """
+        running = self._at_work()
+        done: list[tuple[int, Completion]] = []
+        for row in self._fresh:
+            room = row.room(running.context)
+            if len(row.ids) > room:
+                done.append((row.ticket, row.too_long(room)))
+            else:
+                self._waiting.add(row)
+        self._fresh.clear()
+        self._supply(running)
+        while not done and self._asked:
+            done = [self._finished(output) for output in running.step(self._asked)]
+            self._supply(running)
+        return done
+
+    def _supply(self, running: Running) -> None:
+        """Keep twice as many requests with vLLM as it can run; the rest stay sorted."""
+        while self._waiting and len(self._asked) < 2 * running.most:
+            row, name = self._waiting.take(), str(next(self._names))
+            if row.request.kind == "generate":
+                params = sampling(row.request, self._ends)
+            else:
+                params = pooling(self._route)
+            self._asked[name] = row
+            running.add(name, row.ids, params)
+
+    def _finished(self, output: Any) -> tuple[int, Completion]:
+        row = self._asked.pop(output.request_id)
+        self.cached_tokens += getattr(output, "num_cached_tokens", None) or 0
+        if row.request.kind == "generate":
+            return row.ticket, written(self._reader, row, output, self._ends)
+        return row.ticket, scored(self._reader, row, output)
+
+    def cancel(self, ticket: int) -> None:
+        """Forget a request, wherever it is."""
+        self._fresh = [row for row in self._fresh if row.ticket != ticket]
+        self._waiting.remove(ticket)
+        for name in [name for name, row in self._asked.items() if row.ticket == ticket]:
+            del self._asked[name]
+            if self._running is not None:
+                self._running.abort(name)
+
+    def close(self) -> None:
+        """Forget everything and give the memory back."""
+        self._fresh, self._waiting, self._asked = [], Waiting(), {}
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def tokens(self, request: Request) -> tuple[int, ...]:
+        """The token ids that a request is read as.
+
+        Raises:
+            EngineError: The model's chat template does not take the chat.
+        """
+        return self._reader.encode(request).ids
+
+    def _refuse_wrong_kind(self, kind: str) -> None:
+        if kind == "score" and self._route is None:
+            raise EngineError(
+                f"{self.model.id} was loaded to write and is asked for a score; the"
+                " judge's model must name a head (rrm-harness list heads)"
+            )
+        if kind == "generate" and self._route is not None:
+            raise EngineError(
+                f"{self.model.id} was loaded with a reward head and is asked to write;"
+                " use an engine of its own for each judge"
+            )
+
+    def _at_work(self) -> Running:
+        """VLLM with the model; the first call starts it."""
+        if self._running is None:
+            with TemporaryDirectory(prefix="rrm-harness-") as folder:
+                place = adapted(self._reader.place, self._route, folder)
+                told = self._arguments | {"model": str(place)}
+                self._running = start(self.model.id, told, self._route)
+        return self._running
+
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        """What vLLM is told, apart from the model's folder and the head."""
+        always: dict[str, Any] = {
+            "dtype": self.dtype,
+            "trust_remote_code": self.model.trust_remote_code,
+            "tensor_parallel_size": self.tensor_parallel,
+            "pipeline_parallel_size": self.pipeline_parallel,
+            "enforce_eager": self.eager,
+            "enable_prefix_caching": self.prefix_caching,
+            "kv_cache_dtype": self.kv_cache_dtype,
+            "seed": self.seed,
+        }
+        if_given: dict[str, Any] = {
+            "gpu_memory_utilization": self.gpu_memory,
+            "max_model_len": self.context,
+            "max_num_seqs": self.max_sequences,
+            "quantization": self.quantization,
+        }
+        return always | {name: value for name, value in if_given.items() if value}
+
+
+@hookimpl
+def register_engines(register: Register) -> None:
+    register("vllm", Vllm)

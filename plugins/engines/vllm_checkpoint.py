@@ -1,0 +1,132 @@
+"""Checkpoints as vLLM takes them: what weights they have, and under which names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rrm_harness import EngineError, Route
+
+INDEX = "model.safetensors.index.json"
+DECODER = ("model.", "lm_head.")
+"""What the names of weights begin with that are no head's."""
+LONGEST = 100 << 20
+"""No header has more bytes: safetensors allows none."""
+
+
+def weights(place: Path) -> dict[str, Path]:
+    """Each weight's name and the file that holds it, by the files' own headers.
+
+    Raises:
+        EngineError: There are no safetensors, or one cannot be read.
+    """
+    index = place / INDEX
+    if index.exists():
+        listed = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        files = [place / name for name in sorted(listed)]
+    else:
+        files = sorted(place.glob("*.safetensors"))
+    if not files:
+        raise EngineError(f"{place} has no safetensors; name a folder with some")
+    return {
+        name: file
+        for file in files
+        for name in _header(file)[0]
+        if name != "__metadata__"
+    }
+
+
+def _header(file: Path) -> tuple[dict[str, Any], int]:
+    """A file's header, and where what it describes begins."""
+    try:
+        with file.open("rb") as opened:
+            size = int.from_bytes(opened.read(8), "little")
+            if size > LONGEST:
+                raise ValueError(f"a header of {size} bytes")
+            found: dict[str, Any] = json.loads(opened.read(size))
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            f"{file} is not readable safetensors ({error}); download it again"
+        ) from error
+    return found, 8 + size
+
+
+def adapted(place: Path, route: Route | None, into: str) -> Path:
+    """The folder for vLLM to load: the model's own, or links to it and what differs.
+
+    Config and names of weights are changed as the route says. Only a file that holds
+    a renamed weight is copied, for its names are inside it; the others are linked.
+
+    Args:
+        place: The model's folder.
+        route: How vLLM serves its head; None without one.
+        into: An empty folder that outlives vLLM's start.
+
+    Raises:
+        EngineError: The checkpoint lacks the head's weights.
+    """
+    if route is None:
+        return place
+    held = weights(place)
+    _refuse_headless(place, route, held)
+    if not route.overrides and not route.renamed:
+        return place
+    made = Path(into)
+    copied = {file for name, file in held.items() if name in route.renamed}
+    changed = {*copied, place / INDEX, place / "config.json"}
+    for each in place.iterdir():
+        if each not in changed:
+            (made / each.name).symlink_to(each.resolve())
+    for file in copied:
+        _copy(file, made / file.name, route.renamed)
+    _write(made / "config.json", _config(place, route))
+    if (place / INDEX).exists():
+        names = {
+            route.renamed.get(name, name): file.name for name, file in held.items()
+        }
+        _write(made / INDEX, {"metadata": {}, "weight_map": names})
+    return made
+
+
+def _refuse_headless(place: Path, route: Route, held: Mapping[str, Path]) -> None:
+    """Refuse a checkpoint whose head would be random."""
+    needed = [*route.renamed]
+    if route.task == "classify" and "score.weight" not in route.renamed.values():
+        needed.append("score.weight")
+    missing = [name for name in needed if name not in held]
+    if not missing and all(name.startswith(DECODER) for name in held):
+        missing = ["of any head"]
+    if missing:
+        raise EngineError(
+            f"{place} lacks the weights {', '.join(missing)}, so every score would be"
+            " random; this checkpoint is of another architecture: use the judge made"
+            " for it (rrm-harness list models)"
+        )
+
+
+def _copy(file: Path, target: Path, renamed: Mapping[str, str]) -> None:
+    """Copy a file with other names for its weights; what they hold stays as it is."""
+    header, start = _header(file)
+    named = {renamed.get(name, name): where for name, where in header.items()}
+    text = json.dumps(named).encode()
+    text += b" " * (-len(text) % 8)
+    with file.open("rb") as source, target.open("wb") as made:
+        made.write(len(text).to_bytes(8, "little") + text)
+        source.seek(start)
+        shutil.copyfileobj(source, made, 16 << 20)
+
+
+def _config(place: Path, route: Route) -> Mapping[str, Any]:
+    config = json.loads((place / "config.json").read_text("utf-8"))
+    if "num_labels" in route.overrides:  # transformers believes these first
+        config = {k: v for k, v in config.items() if k not in ("id2label", "label2id")}
+    if "model_type" in route.overrides:  # its own code would be asked for
+        config.pop("auto_map", None)
+    return {**config, **route.overrides}
+
+
+def _write(file: Path, content: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(content), "utf-8")

@@ -1,0 +1,181 @@
+"""Starting vLLM, stepping it, and taking it down without a trace."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from rrm_harness import EngineError, Route
+
+QUIET = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_LOGGING_STREAM": "ext://sys.stderr"}
+"""Unless the user says otherwise: standard output is for the report."""
+LONGEST = 300
+"""Characters of vLLM's own words in an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What this process was like before vLLM."""
+
+    environment: Mapping[str, str]
+    records: Any
+
+    @classmethod
+    def now(cls) -> Before:
+        """Take note."""
+        return cls(dict(os.environ), logging.getLogRecordFactory())
+
+    def restore(self) -> None:
+        """Undo what vLLM leaves behind: it preloads libraries into child processes."""
+        for name in set(os.environ) - set(self.environment):
+            del os.environ[name]
+        os.environ.update(self.environment)
+        logging.setLogRecordFactory(self.records)
+
+
+@dataclass(slots=True)
+class Running:
+    """A vLLM engine with a model.
+
+    Args:
+        engine: Its LLMEngine, in this process or in one of its own.
+        before: What to restore at the end.
+    """
+
+    engine: Any
+    before: Before
+
+    @property
+    def context(self) -> int:
+        """The most tokens of prompt and reply together."""
+        return int(self.engine.model_config.max_model_len)
+
+    @property
+    def most(self) -> int:
+        """The most requests that run at a time."""
+        return int(self.engine.vllm_config.scheduler_config.max_num_seqs)
+
+    def add(self, name: str, ids: Sequence[int], params: Any) -> None:
+        """Hand a request over."""
+        self.engine.add_request(name, {"prompt_token_ids": list(ids)}, params)
+
+    def step(self, wanted: Collection[str]) -> list[Any]:
+        """Advance by a step; return the outputs that are complete and wanted."""
+        with quiet():
+            outputs = self.engine.step()
+        return [each for each in outputs if each.finished and each.request_id in wanted]
+
+    def abort(self, name: str) -> None:
+        """Take a request back."""
+        self.engine.abort_request([name])
+
+    def close(self) -> None:
+        """Stop vLLM, free its memory, and leave the process as it was."""
+        with quiet():
+            self.engine.engine_core.shutdown()
+            self.engine = None
+            clean_up(self.before)
+
+
+def start(name: str, arguments: Mapping[str, Any], route: Route | None) -> Running:
+    """Start vLLM with a model.
+
+    Args:
+        name: The model's, for errors.
+        arguments: Of vLLM's EngineArgs.
+        route: How it serves the model's head; None if the model is to write.
+
+    Raises:
+        EngineError: VLLM is missing, or does not start.
+    """
+    before = Before.now()
+    for variable, value in QUIET.items():
+        os.environ.setdefault(variable, value)
+    with quiet():
+        try:
+            import vllm
+            from vllm.config import PoolerConfig
+        except ImportError as error:
+            before.restore()
+            raise _missing(str(error)) from error
+        told = {
+            "generation_config": "vllm",  # the checkpoint's sampling is not ours
+            "max_logprobs": -1,
+            "disable_log_stats": True,
+            "use_tqdm_on_load": False,
+            **arguments,
+        }
+        if route is not None:
+            read: Any = "LAST" if route.task == "classify" else "ALL"
+            told["runner"] = "pooling"
+            told["skip_tokenizer_init"] = True  # we hand token ids over
+            told["pooler_config"] = PoolerConfig(
+                pooling_type=read, use_activation=False
+            )
+        try:
+            engine = vllm.LLMEngine.from_engine_args(vllm.EngineArgs(**told))
+        except Exception as error:
+            clean_up(before)
+            raise _does_not_start(name, error) from error
+    return Running(engine, before)
+
+
+def refuse_missing() -> None:
+    """Refuse to begin without vLLM, before anything else takes its time.
+
+    Raises:
+        EngineError: It is not installed; names the extra.
+    """
+    if find_spec("vllm") is None:
+        raise _missing("it is not installed")
+
+
+def _missing(problem: str) -> EngineError:
+    return EngineError(
+        f"the vllm engine needs vLLM ({problem}); run pip install 'rrm-harness[vllm]'"
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the warnings of vLLM and of what it imports off the screen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def clean_up(before: Before) -> None:
+    """Free what a stopped engine leaves in this process."""
+    from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+    cleanup_dist_env_and_memory()
+    before.restore()
+
+
+def _does_not_start(name: str, error: Exception) -> EngineError:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    said = " ".join(f"{type(cause).__name__}: {cause}".split())
+    said = said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+    return EngineError(f"vLLM does not start with {name} ({said}); {_advice(said)}")
+
+
+def _advice(said: str) -> str:
+    """What most likely helps."""
+    if "max_model_len" in said and "KV cache" not in said:
+        return "give context=N, the most tokens of prompt and reply"
+    if "KV cache" in said or "cache blocks" in said or "memory" in said.lower():
+        return (
+            "lower context=N, or give it more memory with gpu-memory=SHARE, on a CPU"
+            " with VLLM_CPU_KVCACHE_SPACE=GB"
+        )
+    if "trust_remote_code" in said:
+        return "let the code that comes with it run with trust-remote-code=true"
+    return "VLLM_LOGGING_LEVEL=INFO shows what it was doing"
