@@ -52,7 +52,7 @@ def chat(text: str, **changed: Any) -> dict[str, Any]:
 
 def echo(asked: Asked) -> dict[str, Any]:
     """The last message, or the prompt, sent back."""
-    if asked.path.endswith("/chat/completions"):
+    if "/chat/completions" in asked.path:
         return chat(asked.body["messages"][-1]["content"])
     text = {"text": str(asked.body.get("prompt")), "finish_reason": "stop"}
     return {"choices": [text], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}

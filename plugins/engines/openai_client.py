@@ -211,9 +211,9 @@ class Server:
         try:
             completion: Completion = await self._persistent()(self._attempt, route)
         except (Again, Rejected) as error:
-            problem = self.redact(str(error))
-            self._count_loss(problem)
-            return Completion(failure=Failure.ENGINE_ERROR, text=problem)
+            said = self.redact(str(error))
+            self._count_loss(said)
+            return Completion(failure=Failure.ENGINE_ERROR, text=said)
         self._lost = 0
         return completion
 
@@ -248,7 +248,7 @@ class Server:
             raise await self._refused(error, route) from None
 
     async def _post(self, path: str, body: dict[str, Any]) -> Answer:
-        """Send one request; no error and no answer that comes back has the key in it."""
+        """Send one request; nothing that comes back has the key in it."""
         import httpx
 
         try:
@@ -311,8 +311,8 @@ class Server:
             ) from None
         if self._lost >= GIVE_UP:
             raise EngineError(
-                f"{self._lost} requests in a row failed, the last so: {problem}; what was"
-                " answered is kept: mend the server, and the same command continues"
+                f"{self._lost} requests in a row failed, the last so: {problem}; what"
+                " was answered is kept: mend the server, and the same command continues"
             ) from None
 
     async def _refused(self, error: Refused, route: Route) -> EngineError:
