@@ -99,7 +99,8 @@ def options(factory: Factory) -> list[str]:
     return [
         f"{name.replace('_', '-')}={_shown(parameter, hints.get(name, str))}"
         for name, parameter in inspect.signature(factory).parameters.items()
-        if parameter.kind is not parameter.VAR_KEYWORD and _plain(hints.get(name, str))
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and _plain(hints.get(name, str))
     ]
 
 

@@ -1,8 +1,10 @@
 """The README is true: what it shows is there, and what is there it shows."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from rrm_harness import hookspecs, host, parse
@@ -33,6 +35,15 @@ def ours(kind: str) -> list[str]:
         for entry in host.default().registry(kind).values()
         if entry.origin.startswith("rrm-harness:")
     ]
+
+
+def options_of(group: click.Group) -> Iterator[str]:
+    """The options of a group's commands, and of the groups among them."""
+    for command in group.commands.values():
+        for parameter in command.params:
+            yield from parameter.opts
+        if isinstance(command, click.Group):
+            yield from options_of(command)
 
 
 def tree() -> dict[str, str]:
@@ -79,12 +90,7 @@ def test_every_command_that_is_shown_exists() -> None:
 def test_every_option_that_is_shown_exists() -> None:
     shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
 
-    known = {
-        name
-        for command in commands.commands.values()
-        for parameter in command.params
-        for name in parameter.opts
-    }
+    known = set(options_of(commands))
     assert shown <= known | {"--help", "--version"}
 
 
