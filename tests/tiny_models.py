@@ -170,6 +170,21 @@ def llama(folder: Path, **changed: Any) -> Path:
     return save(randomized(LlamaForCausalLM(config)), folder, "llama")
 
 
+def lettered(folder: Path) -> Path:
+    """A Llama whose first token is nearly always A or B, and which of them varies.
+
+    Every embedding has a large part in one direction, which the residual stream keeps;
+    the two letters' output rows share it and differ in the rest.
+    """
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    model = randomized(LlamaForCausalLM(LlamaConfig(**SHAPE, **special_ids("llama"))))
+    model.model.embed_tokens.weight.data[:, 0] = 6.0
+    for letter in "AB":
+        model.lm_head.weight.data[tokenizer("llama").encode(letter)[-1], 0] = 4.0
+    return save(model, folder, "llama")
+
+
 def gemma2(folder: Path, **changed: Any) -> Path:
     """DeepSeek-GRM-27B: Gemma2ForCausalLM, whose template has no system turn."""
     from transformers import Gemma2Config, Gemma2ForCausalLM

@@ -41,8 +41,8 @@ class Scorer:
         done = answered(
             self.waiting, rows, lambda some: self._completions(some, shared)
         )
-        if len(done) < len(rows):  # memory did not suffice: remember
-            self.budget = max(1, self.budget * len(done) // len(rows))
+        if len(done) < len(rows):  # memory did not suffice: remember what did
+            self.budget = len(done) * _weight(rows[0], shared)
         return done
 
     def _next(self) -> tuple[list[Row], int]:
@@ -50,14 +50,11 @@ class Scorer:
         longest = next(self.waiting.longest_first())
         mates = self.waiting.mates(longest) if self._head.causal else []
         shared = beginning([row.ids for row in mates])
-        most = self._fitting(len(longest.ids) - shared + shared // CACHED)
+        most = self.budget // _weight(longest, shared)
         if shared and most >= LEAST_MATES:
             return mates[:most], shared
-        most = self._fitting(len(longest.ids))
+        most = max(1, self.budget // _weight(longest, 0))
         return list(islice(self.waiting.longest_first(), most)), 0
-
-    def _fitting(self, tokens: int) -> int:
-        return max(1, self.budget // max(1, tokens))
 
     @property
     def _head(self) -> Head:
@@ -145,6 +142,11 @@ class Scorer:
             use_cache=keep or cache is not None,
         )
         return hidden, kept
+
+
+def _weight(row: Row, shared: int) -> int:
+    """Tokens that a row takes of the budget, the first of them shared."""
+    return max(1, len(row.ids) - shared + shared // CACHED)
 
 
 def beginning(texts: Sequence[tuple[int, ...]]) -> int:

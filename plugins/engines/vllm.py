@@ -13,6 +13,7 @@ from rrm_harness import (
     Completion,
     Engine,
     EngineError,
+    Failure,
     Model,
     Register,
     Request,
@@ -25,7 +26,7 @@ from rrm_harness.inputs import Reader
 
 from .vllm_checkpoint import adapted
 from .vllm_requests import Row, Waiting, ends, pooling, sampling, scored, written
-from .vllm_running import Running, refuse_missing, start
+from .vllm_running import Running, refusals, refuse_missing, start
 
 
 @dataclass
@@ -159,22 +160,40 @@ class Vllm(Engine):
             else:
                 self._waiting.add(row)
         self._fresh.clear()
-        self._supply(running)
+        done += self._supply(running)
         while not done and self._asked:
             done = [self._finished(output) for output in running.step(self._asked)]
-            self._supply(running)
+            done += self._supply(running)
         return done
 
-    def _supply(self, running: Running) -> None:
-        """Keep twice as many requests with vLLM as it can run; the rest stay sorted."""
+    def _supply(self, running: Running) -> list[tuple[int, Completion]]:
+        """Keep twice as many requests with vLLM as it can run; the rest stay sorted.
+
+        Returns:
+            What vLLM refuses to do, with its words.
+        """
+        refused = []
         while self._waiting and len(self._asked) < 2 * running.most:
             row, name = self._waiting.take(), str(next(self._names))
-            if row.request.kind == "generate":
-                params = sampling(row.request, self._ends)
+            try:
+                running.add(name, row.ids, self._how(row.request))
+            except refusals() as error:
+                failed = Completion(
+                    text=f"vLLM: {error}",
+                    failure=Failure.ENGINE_ERROR,
+                    prompt_tokens=len(row.ids),
+                    notes=row.notes,
+                )
+                refused.append((row.ticket, failed))
             else:
-                params = pooling(self._route)
-            self._asked[name] = row
-            running.add(name, row.ids, params)
+                self._asked[name] = row
+        return refused
+
+    def _how(self, request: Request) -> Any:
+        """VLLM's parameters of a request."""
+        if request.kind == "generate":
+            return sampling(request, self._ends)
+        return pooling(self._route)
 
     def _finished(self, output: Any) -> tuple[int, Completion]:
         row = self._asked.pop(output.request_id)

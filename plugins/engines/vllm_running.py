@@ -136,6 +136,13 @@ def refuse_missing() -> None:
         raise _missing("it is not installed")
 
 
+def refusals() -> tuple[type[Exception], ...]:
+    """What vLLM raises when a request is at fault, and not itself."""
+    from vllm import exceptions
+
+    return ValueError, getattr(exceptions, "VLLMClientError", ValueError)
+
+
 def _missing(problem: str) -> EngineError:
     return EngineError(
         f"the vllm engine needs vLLM ({problem}); run pip install 'rrm-harness[vllm]'"

@@ -328,6 +328,16 @@ def test_what_does_not_fit_is_refused_and_never_cut(
     assert refused.text == f"{length} tokens, {length - 1} fit"
 
 
+def test_a_request_that_vllm_refuses_fails_alone(start: Start, writer: Writer) -> None:
+    wrong = replace(QUESTIONS[3], top_p=1.5, temperature=1.0, seed=1)
+
+    fine, refused = answers(start(writer.folder), [QUESTIONS[3], wrong])
+
+    assert fine.failure is None
+    assert refused.failure is Failure.ENGINE_ERROR
+    assert "top_p" in refused.text
+
+
 def test_a_shared_beginning_is_computed_once(start: Start, writer: Writer) -> None:
     engine = start(writer.folder)
     beginning = "The beginning that all of these share. " * 20
