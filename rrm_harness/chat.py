@@ -16,6 +16,9 @@ from weakref import WeakKeyDictionary
 from rrm_harness.errors import EngineError
 from rrm_harness.records import Message, Note, Request
 
+BEFORE = 8
+"""Prompt tokens that are decoded with what was written, to keep its first space."""
+
 _OPEN, _CLOSE = "\ue0f0", "\ue0f1"
 """Private-use characters around the number that stands for a message's text."""
 
@@ -102,6 +105,25 @@ def _marked(tokenizer: Any, text: str, marks: Mapping[str, int]) -> list[int]:
     for piece in re.split(f"([{re.escape(''.join(marks))}])", text):
         ids += [marks[piece]] if piece in marks else _ids(tokenizer, piece)
     return ids
+
+
+def continued(tokenizer: Any, before: Sequence[int], written: Sequence[int]) -> str:
+    """What the tokens say after those before them, special tokens spelled out.
+
+    Some tokenizers drop the first space of a text, so it is decoded in its place.
+    """
+    known = _decoded(tokenizer, before[-BEFORE:])
+    whole = _decoded(tokenizer, [*before[-BEFORE:], *written])
+    if whole.startswith(known):
+        return whole[len(known) :]
+    return _decoded(tokenizer, written)
+
+
+def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:
+    text: str = tokenizer.decode(
+        list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+    )
+    return text
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

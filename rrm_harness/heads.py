@@ -32,8 +32,8 @@ class Route:
     Args:
         task: The pooling task, `classify` or `token_classify`.
         overrides: Of the checkpoint's config, such as its architecture.
-        renamed: Checkpoint keys that vLLM's class knows by another name; a copy of the
-            checkpoint's index with these names is what vLLM loads.
+        renamed: Checkpoint keys that vLLM's class knows by another name; the
+            file that holds them is copied with these names for vLLM to load.
     """
 
     task: str = "classify"

@@ -142,7 +142,8 @@ def _compiled(name: str) -> Template:
         return environment.from_string(text)
     except TemplateSyntaxError as error:
         raise TemplateError(
-            f"template {_called(name)} does not render: line {error.lineno}: {error.message}"
+            f"template {_called(name)} does not render: line {error.lineno}:"
+            f" {error.message}"
         ) from error
 
 

@@ -174,14 +174,28 @@ def lettered(folder: Path) -> Path:
     """A Llama whose first token is nearly always A or B, and which of them varies.
 
     Every embedding has a large part in one direction, which the residual stream keeps;
-    the two letters' output rows share it and differ in the rest.
+    the two letters' output rows share it, and differ where states differ by prompt.
     """
+    import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     model = randomized(LlamaForCausalLM(LlamaConfig(**SHAPE, **special_ids("llama"))))
-    model.model.embed_tokens.weight.data[:, 0] = 6.0
-    for letter in "AB":
-        model.lm_head.weight.data[tokenizer("llama").encode(letter)[-1], 0] = 4.0
+    model.model.embed_tokens.weight.data[:, 0] = 3.0
+    first, second = (tokenizer("llama").encode(letter)[-1] for letter in "AB")
+    ends = tokenizer("llama").encode(
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
+    drawn = torch.Generator().manual_seed(0)
+    prompts = torch.randint(300, 2000, (64, 200), generator=drawn)
+    prompts = torch.cat([prompts, torch.tensor([ends] * 64)], 1)
+    with torch.no_grad():
+        states = model.model(prompts).last_hidden_state[:, -1]
+        apart = states[0] - states[1]
+        apart -= states.mean(0) * (apart @ states.mean(0)) / states.mean(0).norm() ** 2
+        shared = torch.zeros(64)
+        shared[0] = 8.0
+        model.lm_head.weight[first] = shared + apart / 2
+        model.lm_head.weight[second] = shared - apart / 2
     return save(model, folder, "llama")
 
 

@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from rrm_harness import Completion, chance
+from rrm_harness import Completion, chance, chat
 
 from .transformers_loading import Loaded, library
 from .transformers_rows import Answered, Row, Waiting, answered
-
-BEFORE = 8
-"""Prompt tokens that are decoded with what was written, to keep its first space."""
 
 
 @dataclass(slots=True)
@@ -116,7 +113,7 @@ class Steps:
                 best = logs.topk(min(row.request.logprobs, len(logs)))
                 named: dict[str, float] = {}
                 for value, token in zip(*map(_listed, best), strict=True):
-                    text = continued(self._loaded.tokenizer, row.ids, [token])
+                    text = chat.continued(self._loaded.tokenizer, row.ids, [token])
                     named.setdefault(text, value)  # the likeliest of one spelling
                 self.first[number] = named
 
@@ -144,10 +141,12 @@ class Steps:
         stops = row.request.stop
         reach = max(len(stop.encode()) for stop in stops) + BEFORE
         tokenizer = self._loaded.tokenizer
-        newest = continued(tokenizer, (*row.ids, *written[:-reach]), written[-reach:])
+        newest = chat.continued(
+            tokenizer, (*row.ids, *written[:-reach]), written[-reach:]
+        )
         if not any(stop in newest for stop in stops):
             return False
-        text = continued(tokenizer, row.ids, written)
+        text = chat.continued(tokenizer, row.ids, written)
         return any(stop in text for stop in stops)
 
 
@@ -186,7 +185,7 @@ def finished(
 ) -> Completion:
     """What a row wrote: until the model's end, one of its stops, or the most."""
     end = next((at for at, token in enumerate(tokens) if token in loaded.ends), None)
-    text = continued(loaded.tokenizer, row.ids, tokens[:end])
+    text = chat.continued(loaded.tokenizer, row.ids, tokens[:end])
     stops = [text.find(stop) for stop in row.request.stop if stop in text]
     return Completion(
         text=text[: min(stops)] if stops else text,
@@ -196,22 +195,3 @@ def finished(
         logprobs=first,
         notes=row.notes,
     )
-
-
-def continued(tokenizer: Any, before: Sequence[int], written: Sequence[int]) -> str:
-    """What the tokens say after those before them, special tokens spelled out.
-
-    Some tokenizers drop the first space of a text, so it is decoded in its place.
-    """
-    known = _decoded(tokenizer, before[-BEFORE:])
-    whole = _decoded(tokenizer, [*before[-BEFORE:], *written])
-    if whole.startswith(known):
-        return whole[len(known) :]
-    return _decoded(tokenizer, written)
-
-
-def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:
-    text: str = tokenizer.decode(
-        list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
-    )
-    return text

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import Completion, EngineError, Failure, Request, Route
+from rrm_harness import Completion, EngineError, Failure, Request, Route, chat
 from rrm_harness.inputs import Reader
-
-from .transformers_writing import continued
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,7 @@ def written(reader: Reader, row: Row, output: Any, stops: Sequence[int]) -> Comp
     (told,) = output.outputs
     ids = list(told.token_ids)
     end = next((at for at, token in enumerate(ids) if token in stops), None)
-    text = continued(reader.tokenizer, row.ids, ids[:end])
+    text = chat.continued(reader.tokenizer, row.ids, ids[:end])
     found = [text.find(stop) for stop in row.request.stop if stop in text]
     return Completion(
         text=text[: min(found)] if found else text,
@@ -169,7 +167,7 @@ def _alternatives(reader: Reader, row: Row, told: Any) -> Mapping[str, float]:
     if row.request.logprobs and told:
         first = sorted(told[0].items(), key=lambda each: -each[1].logprob)
         for token, said in first[: row.request.logprobs]:
-            text = continued(reader.tokenizer, row.ids, [token])
+            text = chat.continued(reader.tokenizer, row.ids, [token])
             named.setdefault(text, float(said.logprob))
     return named
 
