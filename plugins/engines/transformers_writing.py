@@ -12,6 +12,9 @@ from rrm_harness import Completion, chance, chat
 from .transformers_loading import Loaded, library
 from .transformers_rows import Answered, Row, Waiting, answered
 
+MORE = 8
+"""Tokens that are looked through for a stop beyond its bytes: some write nothing."""
+
 
 @dataclass(slots=True)
 class Writer:
@@ -139,7 +142,7 @@ class Steps:
         A token has at least a byte, but at a character's end; the whole text decides.
         """
         stops = row.request.stop
-        reach = max(len(stop.encode()) for stop in stops) + BEFORE
+        reach = max(len(stop.encode()) for stop in stops) + MORE
         tokenizer = self._loaded.tokenizer
         newest = chat.continued(
             tokenizer, (*row.ids, *written[:-reach]), written[-reach:]
