@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
-from itertools import repeat
+from itertools import count, repeat
 from math import ceil, isfinite
 from typing import Any, Literal, NamedTuple
 
@@ -88,8 +88,6 @@ class Answers:
         self._outstanding = dict.fromkeys(self._engines, 0)
         self._failed: dict[bytes, Judgment] = {}
         self._answered: set[bytes] = set()
-        self._abandoned: set[int] = set()
-        self._next_ticket = 0
 
     @property
     def outstanding(self) -> int:
@@ -162,15 +160,19 @@ class Answers:
             if not job.waiters and engine is not None:
                 del self._tickets[ticket]
                 self._outstanding[id(engine)] -= 1
-                self._abandoned.add(ticket)
+                _UNWANTED.add(ticket)
                 with _told_as_engine_error():
                     engine.cancel(ticket)
+
+    def release(self) -> None:
+        """Take what is still under way from the engines, which may serve other runs."""
+        with suppress(EngineError):  # an engine that is past help has nothing to take
+            self.abandon(lambda _: True)
 
     def _take(
         self, engine: Engine, ticket: int, completion: Completion
     ) -> Iterator[tuple[Any, Answer]]:
-        if ticket in self._abandoned:
-            self._abandoned.remove(ticket)
+        if ticket in _UNWANTED:  # perhaps of an earlier run on this engine
             return
         if ticket not in self._tickets:
             raise EngineError(
@@ -248,11 +250,11 @@ class Answers:
             )
         self._jobs[job.key] = job
         for place, request in enumerate(requests):
-            self._tickets[self._next_ticket] = (job, place)
+            ticket = next(_TICKETS)
+            self._tickets[ticket] = (job, place)
             self._outstanding[id(engine)] += 1
             with _told_as_engine_error():
-                engine.submit(self._next_ticket, request)
-            self._next_ticket += 1
+                engine.submit(ticket, request)
 
     def _finish(self, key: bytes, comparison: Comparison, judgment: Judgment) -> Answer:
         if judgment.failure is not None:
@@ -304,6 +306,10 @@ def _told_as_engine_error() -> Iterator[None]:
         ) from error
 
 
+_TICKETS = count()
+"""Numbers of requests, never used twice: an engine may serve several runs."""
+_UNWANTED: set[int] = set()
+"""Numbers of requests whose answers, if they still come, nobody waits for."""
 _GAP = "\n[...]\n"
 """Stands for what was left out of a prompt."""
 LEAST_CUT, SLACK = 16, 1.02

@@ -92,6 +92,7 @@ def evaluate(
 
         tally = Tally(data.rule, [Failure.TOO_LONG] if too_long == "skip" else [])
         answers = Answers(benches, run.store, too_long)
+        stack.callback(answers.release)
         for finished in play_all(examples, playing, answers, seed):
             run.write_outcome(tally.add(finished))
             if progress:

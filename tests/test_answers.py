@@ -118,7 +118,7 @@ class Confused(FakeEngine):
     """An engine that answers what nobody asked."""
 
     def collect(self) -> list[tuple[int, Completion]]:
-        return [(99, Completion())]
+        return [(-1, Completion())]
 
 
 @dataclass
@@ -565,7 +565,7 @@ def test_a_role_without_a_judge_is_refused() -> None:
 
 
 def test_an_answer_to_no_question_is_the_fault_of_the_engine() -> None:
-    with pytest.raises(EngineError, match="ticket 99"):
+    with pytest.raises(EngineError, match="ticket -1"):
         answered(FakeModelJudge(always(FIRST)), Confused())
 
 
@@ -863,3 +863,43 @@ def test_a_request_that_two_comparisons_share_is_read_for_each(tmp_path: Path) -
 
     assert [each.winners for each in fresh] == [(0,), (0,)]
     assert fresh == resumed
+
+
+@dataclass
+class Deaf(FakeEngine):
+    """An engine that cannot take a request back."""
+
+    def cancel(self, ticket: int) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", [FakeEngine, Deaf])
+def test_what_an_earlier_run_left_on_the_engine_answers_nothing_in_the_next(
+    kind: type[FakeEngine],
+) -> None:
+    engine = kind(lambda request: Completion(request.messages[0].content))
+    earlier, later = (
+        Answers({"judge": Bench(Reader(lambda _: FIRST), engine)}) for _ in range(2)
+    )
+    earlier.ask(Comparison.of(example(id="left")), "earlier")
+    earlier.release()
+
+    later.ask(Comparison.of(example(id="mine")), "later")
+    found = []
+    while not found:
+        found = list(later.collect())
+
+    ((waiter, answer),) = found
+    assert waiter == "later"
+    assert answer.judgment.completions[0].text.startswith("mine")
+
+
+def test_releasing_takes_everything_from_the_engine() -> None:
+    engine = FakeEngine()
+    asked = Answers({"judge": Bench(FakeModelJudge(lambda _: FIRST), engine)})
+    for name in "abc":
+        asked.ask(Comparison.of(example(id=name)), name)
+
+    asked.release()
+
+    assert (engine.waiting, asked.outstanding) == ({}, 0)

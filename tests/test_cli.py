@@ -297,7 +297,9 @@ def test_bad_rows_that_are_skipped_are_counted_in_the_table(tmp_path: Path) -> N
         (["--judge=longst"], "no judges plugin is called 'longst'; did you mean 'long"),
         (["--dataset=smple"], "no datasets plugin is called 'smple'; did you mean"),
         (["--strategy=vote"], "no strategies plugin is called 'vote'"),
-        (["--engine=vllm"], "no engines plugin is called 'vllm'"),
+        (["--engine=vlm"], "no engines plugin is called 'vlm'; did you mean 'vllm'"),
+        (["--engine=vllm"], "this judge runs no model, so vllm has nothing to do"),
+        (["--judge=llm"], "this judge runs a model and no engine was given"),
         (["--strategy=voting,n=5"], "voting has no option 'n'; known: k, stop"),
         (["--strategy=voting,k=five"], "k must be a whole number"),
         (["--strategy=voting,k=0"], "k must be from 1 to 10,000"),
@@ -315,9 +317,14 @@ def test_bad_rows_that_are_skipped_are_counted_in_the_table(tmp_path: Path) -> N
 def test_a_wrong_spec_is_one_sentence(
     tmp_path: Path, options: list[str], told: str
 ) -> None:
-    command = ["run", "--judge=first", "--dataset=sample", "--output", tmp_path / "run"]
+    given = " ".join(options)
+    usual = [
+        each
+        for each in ("--judge=first", "--dataset=sample")
+        if each.partition("=")[0] not in given
+    ]
 
-    message = mistake(*command, *options)
+    message = mistake("run", *usual, *options, "--output", tmp_path / "run")
 
     assert told in message
 

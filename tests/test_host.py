@@ -23,7 +23,16 @@ def register_judges(register):
     register("{judge}", dict)
 """
 
-KINDS = ("judges", "strategies", "engines", "datasets", "templates", "tasks")
+KINDS = (
+    "judges",
+    "strategies",
+    "engines",
+    "heads",
+    "datasets",
+    "models",
+    "templates",
+    "tasks",
+)
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ class Client:
         except EngineError as error:
             self._break(error)
         except Exception as error:
-            problem = self._server.redact(f"{type(error).__name__}: {error}")
+            problem = self._server.redact(told(error))
             self._break(EngineError(f"the openai engine failed ({problem})"))
 
     def _break(self, error: EngineError) -> None:
@@ -328,7 +328,7 @@ class Server:
         if error.status in (404, 405, 501):
             offered = ", ".join(await self._offered()) or "does not say which models"
             return EngineError(
-                f"{where} does not serve '{route.server.served}'"
+                f"{where} does not serve '{route.shared.served}'"
                 f" ({error}); the server offers: {offered}; name the model with"
                 " served=NAME, or another route with route=NAME"
             )

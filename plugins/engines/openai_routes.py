@@ -32,7 +32,7 @@ Said = Mapping[str, Any]
 
 
 @dataclass
-class Server:
+class Shared:
     """What all routes of a server share.
 
     `limit` is what it calls the most tokens of a reply, as far as it has said.
@@ -40,7 +40,7 @@ class Server:
 
     served: str
     options: OpenAI
-    ids: TokenIds | None = None
+    reader: TokenIds | None = None
     limit: str = "max_tokens"
 
 
@@ -50,8 +50,8 @@ class Route:
     path: ClassVar[str]
     kind: ClassVar[str] = "generate"
 
-    def __init__(self, server: Server, request: Request) -> None:
-        self.server = server
+    def __init__(self, shared: Shared, request: Request) -> None:
+        self.shared = shared
         self.request = request
 
     def body(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Route:
     @cached_property
     def encoded(self) -> chat.Encoded | None:
         """The request in token ids, if there is a tokenizer."""
-        return self.server.ids.of(self.request) if self.server.ids else None
+        return self.shared.reader.of(self.request) if self.shared.reader else None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ class Route:
 
     def problem(self) -> Completion | None:
         """Why it need not be asked at all: it cannot fit."""
-        context = self.server.options.context
+        context = self.shared.options.context
         if self.encoded is None or not context:
             return None
         room, tokens = self.measured(context, 0)
@@ -122,10 +122,10 @@ class Writing(Route):
         """How to write."""
         request = self.request
         body: dict[str, Any] = {
-            "model": self.server.served,
+            "model": self.shared.served,
             "temperature": request.temperature,
             "top_p": request.top_p,
-            self.server.limit: request.max_tokens,
+            self.shared.limit: request.max_tokens,
         }
         body |= {"seed": request.seed} if request.seed is not None else {}
         return body | ({"stop": list(request.stop)} if request.stop else {})
@@ -134,7 +134,7 @@ class Writing(Route):
         """Newer models of OpenAI's know `max_tokens` by another name."""
         if "max_tokens" not in body or "max_completion_tokens" not in problem:
             return False
-        self.server.limit = "max_completion_tokens"
+        self.shared.limit = "max_completion_tokens"
         return True
 
     def completion(self, said: Said, text: str) -> Completion:
@@ -176,7 +176,7 @@ class Chat(Writing):
         return body | (self._prefilled(body) if request.prefill else {})
 
     def _prefilled(self, body: Said) -> dict[str, Any]:
-        if self.server.options.prefill == "no":
+        if self.shared.options.prefill == "no":
             raise EngineError(
                 "this judge begins the reply, and not every server continues it; give"
                 " the engine the model's tokenizer with tokenizer=FOLDER, or say how"
@@ -184,7 +184,7 @@ class Chat(Writing):
             )
         begun = {"role": "assistant", "content": self.request.prefill}
         continued: dict[str, Any] = {"messages": [*body["messages"], begun]}
-        if self.server.options.prefill == "vllm":
+        if self.shared.options.prefill == "vllm":
             continued |= {
                 "continue_final_message": True,
                 "add_generation_prompt": False,
@@ -203,7 +203,7 @@ class Chat(Writing):
             content = f"<think>{thought}{'' if cut else '</think>'}{content}"
         if not isinstance(content, str):
             raise TypeError("the content is no text")
-        if self.server.options.prefill == "assistant":  # llama.cpp repeats it
+        if self.shared.options.prefill == "assistant":  # llama.cpp repeats it
             content = content.removeprefix(self.request.prefill)
         return self.completion(said, content)
 
@@ -235,7 +235,9 @@ class Scoring(Route):
         values = [tuple(map(float, row)) for row in rows]
         if not values or not all(values):
             raise ValueError("no score")
-        found = self.server.ids.score(values) if self.server.ids else Score(values[0])
+        found = (
+            self.shared.reader.score(values) if self.shared.reader else Score(values[0])
+        )
         prompt, _ = _usage(said)
         return Completion(
             scores=tuple(found.values),
@@ -251,8 +253,8 @@ class Classify(Scoring):
     path = "/classify"
 
     def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": self.server.served, "use_activation": False}
-        if self.encoded is None and not self.server.options.model.head:
+        body: dict[str, Any] = {"model": self.shared.served, "use_activation": False}
+        if self.encoded is None and not self.shared.options.model.head:
             if self.request.chat_options:
                 body["chat_template_kwargs"] = dict(self.request.chat_options)
             return body | {"messages": _messages(self.request)}
@@ -276,7 +278,7 @@ class Pooling(Scoring):
 
     def body(self) -> dict[str, Any]:
         return {
-            "model": self.server.served,
+            "model": self.shared.served,
             "input": self.ids(),
             "task": "token_classify",
             "use_activation": False,
@@ -288,7 +290,7 @@ class Pooling(Scoring):
         ids = self.ids()
         if len(rows) != len(ids):
             raise ValueError(f"{len(rows)} rows for {len(ids)} tokens")
-        places = self.server.ids.positions(ids) if self.server.ids else []
+        places = self.shared.reader.positions(ids) if self.shared.reader else []
         return self.scored(said, [rows[place] for place in places])
 
 
@@ -301,7 +303,7 @@ class Reward(Scoring):
     path = "/classify"
 
     def body(self) -> dict[str, Any]:
-        return {"model": self.server.served, "input_ids": self.ids()}
+        return {"model": self.shared.served, "input_ids": self.ids()}
 
     def read(self, said: Any) -> Completion:
         answer = said[0] if isinstance(said, list) else said
@@ -323,7 +325,7 @@ class Nemotron(Route):
     kind = "score"
 
     def body(self) -> dict[str, Any]:
-        return {"model": self.server.served, "messages": _messages(self.request)}
+        return {"model": self.shared.served, "messages": _messages(self.request)}
 
     def read(self, said: Any) -> Completion:
         choice = said["choices"][0]
@@ -355,7 +357,7 @@ class Routes:
     def __init__(self, options: OpenAI) -> None:
         place = _place(options)
         ids = TokenIds(options.model, place) if place else None
-        self._server = Server(options.served or options.model.id, options, ids)
+        self._shared = Shared(options.served or options.model.id, options, ids)
 
     def of(self, request: Request) -> Route:
         """The route of a request.
@@ -372,16 +374,16 @@ class Routes:
                 f"{name} is to one that {does[route.kind]}; leave route out, or name"
                 " one that fits"
             )
-        return route(self._server, request)
+        return route(self._shared, request)
 
     def _name(self, request: Request) -> str:
-        ids, named = self._server.ids, self._server.options.route
+        ids, named = self._shared.reader, self._shared.options.route
         if named != "auto":
             return named
         if request.kind == "generate":
             return "completions" if ids else "chat"
         if ids and not ids.task:
-            head = self._server.options.model.head
+            head = self._shared.options.model.head
             raise EngineError(
                 f"no server is known to score as the head {head} does; use the engine"
                 " transformers, or say how with route=NAME"

@@ -10,8 +10,6 @@ from typing import Literal
 from rrm_harness import (
     Completion,
     Engine,
-    EngineError,
-    Failure,
     Head,
     Model,
     Register,
@@ -24,6 +22,7 @@ from rrm_harness import (
     models,
 )
 
+from .in_process import refuse_wrong_kind
 from .transformers_continuous import Continuous
 from .transformers_loading import Dtype, Loaded, Placing, library, load, quiet
 from .transformers_rows import Answered, Row, free_memory
@@ -164,11 +163,9 @@ class Transformers(Engine):
         encoded = self._encoded(request)
         row = Row(ticket, request, encoded.ids, encoded.notes)
         context = self.context or self._at_work().loaded.context
-        writes = request.max_tokens if request.kind == "generate" else 0
-        room = max(0, context - writes)
-        if context and len(row.ids) > room:
-            text = f"{len(row.ids)} tokens, {room} fit"
-            self._done.append((ticket, row.failed(Failure.TOO_LONG, text, room)))
+        too_long = row.too_long(context)
+        if too_long:
+            self._done.append((ticket, too_long))
         else:
             self._at_work().add(row)
 
@@ -235,16 +232,8 @@ class Transformers(Engine):
     def _able(self, kind: str) -> Crew:
         """The crew, if the model can do that: with a head it scores, else it writes."""
         crew = self._at_work()
-        if kind == "score" and crew.loaded.head is None:
-            raise EngineError(
-                f"{self.model.id} was loaded to write and is asked for a score; the"
-                " judge's model must name a head (rrm-harness list heads)"
-            )
-        if kind == "generate" and crew.loaded.head is not None:
-            raise EngineError(
-                f"{self.model.id} was loaded with a reward head and is asked to write;"
-                " use an engine of its own for each judge"
-            )
+        headed = crew.loaded.head is not None
+        refuse_wrong_kind(kind, self.model, headed=headed)
         return crew
 
 

@@ -14,6 +14,8 @@ from typing import Any, Literal
 from rrm_harness import EngineError, Model, SpecError, chat, models
 from rrm_harness.heads import Head, refuse_random
 
+from .in_process import ends
+
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 CONTEXT = (
     "max_position_embeddings",
@@ -129,8 +131,8 @@ def load(model: Model, head: Head | None, placing: Placing) -> Loaded:
         keep_capping(place, network, placing.attention)
         if trusted:
             refuse_unset_buffers(place, network)
-    ends = () if head is not None else _ends(network, tokenizer)
-    return Loaded(tokenizer, network, head, ends)
+    ending = () if head is not None else _ends(network, tokenizer)
+    return Loaded(tokenizer, network, head, ending)
 
 
 def library(name: str) -> ModuleType:
@@ -197,14 +199,9 @@ def _ends(network: Any, tokenizer: Any) -> tuple[int, ...]:
     A published temperature, nucleus or penalty would otherwise count in every request.
     """
     text = network.config.get_text_config()
-    said = [
-        network.generation_config.eos_token_id,
-        getattr(text, "eos_token_id", None),
-        tokenizer.eos_token_id,
-    ]
+    published = network.generation_config.eos_token_id
     network.generation_config = library("transformers").GenerationConfig()
-    listed = [each if isinstance(each, list | tuple) else [each] for each in said]
-    return tuple(sorted({end for each in listed for end in each if end is not None}))
+    return ends(published, getattr(text, "eos_token_id", None), tokenizer.eos_token_id)
 
 
 def capped(network: Any) -> bool:

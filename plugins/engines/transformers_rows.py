@@ -8,17 +8,15 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rrm_harness import Completion, Failure, Request
+from rrm_harness import Completion, Failure
+
+from . import in_process
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A request under way: its token ids, and what the input audit should know."""
+class Row(in_process.Row):
+    """A request, and where it goes in the order of its batches."""
 
-    ticket: int
-    request: Request
-    ids: tuple[int, ...]
-    notes: tuple[str, ...] = ()
+    __slots__ = ()
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -31,16 +29,6 @@ class Row:
         request = self.request
         before = request.messages[:-1]
         return (before, request.bos, repr(request.chat_options)) if before else None
-
-    def failed(self, failure: Failure, text: str, room: int = 0) -> Completion:
-        """The completion that says why there is none."""
-        return Completion(
-            text=text,
-            failure=failure,
-            prompt_tokens=len(self.ids),
-            notes=self.notes,
-            room=room,
-        )
 
 
 @dataclass(slots=True)

@@ -188,11 +188,12 @@ def finished(
 ) -> Completion:
     """What a row wrote: until the model's end, one of its stops, or the most."""
     end = next((at for at, token in enumerate(tokens) if token in loaded.ends), None)
-    text = chat.continued(loaded.tokenizer, row.ids, tokens[:end])
-    stops = [text.find(stop) for stop in row.request.stop if stop in text]
+    text, stopped = row.until_stop(
+        chat.continued(loaded.tokenizer, row.ids, tokens[:end])
+    )
     return Completion(
-        text=text[: min(stops)] if stops else text,
-        finish="length" if end is None and not stops else "stop",
+        text=text,
+        finish="length" if end is None and not stopped else "stop",
         prompt_tokens=len(row.ids),
         completion_tokens=len(tokens) if end is None else end + 1,
         logprobs=first,

@@ -24,6 +24,7 @@ from rrm_harness import (
 )
 from rrm_harness.inputs import Reader
 
+from .in_process import refuse_wrong_kind
 from .vllm_checkpoint import adapted
 from .vllm_requests import Row, Waiting, ends, pooling, sampling, scored, written
 from .vllm_running import Running, refusals, refuse_missing, start
@@ -141,7 +142,8 @@ class Vllm(Engine):
         Raises:
             EngineError: VLLM is missing, or the model cannot do what is asked.
         """
-        self._refuse_wrong_kind(request.kind)
+        headed = self._route is not None
+        refuse_wrong_kind(request.kind, self.model, headed=headed)
         encoded = self._reader.encode(request)
         self._fresh.append(Row(ticket, request, encoded.ids, encoded.notes))
 
@@ -154,9 +156,9 @@ class Vllm(Engine):
         running = self._at_work()
         done: list[tuple[int, Completion]] = []
         for row in self._fresh:
-            room = row.room(running.context)
-            if len(row.ids) > room:
-                done.append((row.ticket, row.too_long(room)))
+            too_long = row.too_long(running.context)
+            if too_long:
+                done.append((row.ticket, too_long))
             else:
                 self._waiting.add(row)
         self._fresh.clear()
@@ -178,12 +180,7 @@ class Vllm(Engine):
             try:
                 running.add(name, row.ids, self._how(row.request))
             except refusals() as error:
-                failed = Completion(
-                    text=f"vLLM: {error}",
-                    failure=Failure.ENGINE_ERROR,
-                    prompt_tokens=len(row.ids),
-                    notes=row.notes,
-                )
+                failed = row.failed(Failure.ENGINE_ERROR, f"vLLM: {error}")
                 refused.append((row.ticket, failed))
             else:
                 self._asked[name] = row
@@ -191,7 +188,7 @@ class Vllm(Engine):
 
     def _how(self, request: Request) -> Any:
         """VLLM's parameters of a request."""
-        if request.kind == "generate":
+        if self._route is None:
             return sampling(request, self._ends)
         return pooling(self._route)
 
@@ -225,18 +222,6 @@ class Vllm(Engine):
             EngineError: The model's chat template does not take the chat.
         """
         return self._reader.encode(request).ids
-
-    def _refuse_wrong_kind(self, kind: str) -> None:
-        if kind == "score" and self._route is None:
-            raise EngineError(
-                f"{self.model.id} was loaded to write and is asked for a score; the"
-                " judge's model must name a head (rrm-harness list heads)"
-            )
-        if kind == "generate" and self._route is not None:
-            raise EngineError(
-                f"{self.model.id} was loaded with a reward head and is asked to write;"
-                " use an engine of its own for each judge"
-            )
 
     def _at_work(self) -> Running:
         """VLLM with the model; the first call starts it."""

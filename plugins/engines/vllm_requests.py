@@ -10,38 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import Completion, EngineError, Failure, Request, Route, chat
+from rrm_harness import Completion, Request, Route, chat
 from rrm_harness.inputs import Reader
 
+from . import in_process
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A request under way: its token ids, and what the input audit should know."""
 
-    ticket: int
-    request: Request
-    ids: tuple[int, ...]
-    notes: tuple[str, ...] = ()
+class Row(in_process.Row):
+    """A request, and where it goes in the order of prompts."""
+
+    __slots__ = ()
 
     @property
     def key(self) -> bytes:
         """Sorts rows by their token ids."""
         return struct.pack(f">{len(self.ids)}I", *self.ids)
-
-    def room(self, context: int) -> int:
-        """How many prompt tokens fit beside the reply."""
-        writes = self.request.max_tokens if self.request.kind == "generate" else 0
-        return max(0, context - writes)
-
-    def too_long(self, room: int) -> Completion:
-        """The completion that says so."""
-        return Completion(
-            text=f"{len(self.ids)} tokens, {room} fit",
-            failure=Failure.TOO_LONG,
-            prompt_tokens=len(self.ids),
-            notes=self.notes,
-            room=room,
-        )
 
 
 @dataclass(slots=True)
@@ -78,18 +61,12 @@ class Waiting:
 
 
 def ends(reader: Reader) -> tuple[int, ...]:
-    """The tokens that end a text, as the checkpoint and its tokenizer name them.
-
-    Llama 3's turns end in one that only generation_config.json lists. Nothing else is
-    taken from there: a published temperature or nucleus is not what was asked for.
-    """
-    said = [
+    """The tokens that end a text, as the checkpoint and its tokenizer name them."""
+    return in_process.ends(
         _json(reader.place / "generation_config.json").get("eos_token_id"),
         getattr(reader.config, "eos_token_id", None),
         reader.tokenizer.eos_token_id,
-    ]
-    listed = [each if isinstance(each, list | tuple) else [each] for each in said]
-    return tuple(sorted({end for each in listed for end in each if end is not None}))
+    )
 
 
 def _json(file: Path) -> Mapping[str, Any]:
@@ -126,16 +103,10 @@ def sampling(request: Request, stops: Sequence[int]) -> Any:
     )
 
 
-def pooling(route: Route | None) -> Any:
-    """How a request is to be scored: raw, without the sigmoid that is vLLM's default.
-
-    Raises:
-        EngineError: The model has no head.
-    """
+def pooling(route: Route) -> Any:
+    """How a request is to be scored: raw, without vLLM's default sigmoid."""
     from vllm import PoolingParams
 
-    if route is None:
-        raise EngineError("the model has no head to score with")
     task: Any = route.task
     return PoolingParams(task=task, use_activation=False)
 
@@ -149,10 +120,9 @@ def written(reader: Reader, row: Row, output: Any, stops: Sequence[int]) -> Comp
     (told,) = output.outputs
     ids = list(told.token_ids)
     end = next((at for at, token in enumerate(ids) if token in stops), None)
-    text = chat.continued(reader.tokenizer, row.ids, ids[:end])
-    found = [text.find(stop) for stop in row.request.stop if stop in text]
+    text, _ = row.until_stop(chat.continued(reader.tokenizer, row.ids, ids[:end]))
     return Completion(
-        text=text[: min(found)] if found else text,
+        text=text,
         finish="length" if told.finish_reason == "length" else "stop",
         prompt_tokens=len(row.ids),
         completion_tokens=len(ids),

@@ -111,6 +111,8 @@ def start(name: str, arguments: Mapping[str, Any], route: Route | None) -> Runni
             "use_tqdm_on_load": False,
             **arguments,
         }
+        if route is None and _on_cpu():
+            told["enable_chunked_prefill"] = False
         if route is not None:
             read: Any = "LAST" if route.task == "classify" else "ALL"
             told["runner"] = "pooling"
@@ -124,6 +126,17 @@ def start(name: str, arguments: Mapping[str, Any], route: Route | None) -> Runni
             clean_up(before)
             raise _does_not_start(name, error) from error
     return Running(engine, before)
+
+
+def _on_cpu() -> bool:
+    """Whether vLLM runs on a CPU.
+
+    There it dies of a seeded request whose prompt it reads in several steps ("CPU
+    Generator does not use offset"), so each prompt is read in one.
+    """
+    from vllm.platforms import current_platform
+
+    return bool(current_platform.is_cpu())
 
 
 def refuse_missing() -> None:

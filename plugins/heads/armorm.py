@@ -7,8 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import EngineError, Head, Register, Score, chat, hookimpl, networks
-from rrm_harness.records import Request
+from rrm_harness import (
+    EngineError,
+    Head,
+    Register,
+    Request,
+    Score,
+    chat,
+    hookimpl,
+    networks,
+)
 
 TURN = "<|eot_id|><|start_header_id|>assistant<|end_header_id|>"
 """Where the prompt ends. The published code also matches the blank line that follows,

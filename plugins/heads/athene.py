@@ -9,13 +9,13 @@ from rrm_harness import (
     EngineError,
     Head,
     Register,
+    Request,
     Route,
     Score,
     chat,
     hookimpl,
     networks,
 )
-from rrm_harness.records import Request
 
 
 class Athene(Head):

@@ -10,13 +10,13 @@ from rrm_harness import (
     EngineError,
     Head,
     Register,
+    Request,
     Route,
     Score,
     chat,
     hookimpl,
     networks,
 )
-from rrm_harness.records import Request
 
 ARCHITECTURE = "InternLM2ForRewardModel"
 RENAMED = {

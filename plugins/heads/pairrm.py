@@ -12,13 +12,13 @@ from rrm_harness import (
     Head,
     Message,
     Register,
+    Request,
     Score,
     chat,
     hookimpl,
     networks,
 )
 from rrm_harness.heads import refuse_random
-from rrm_harness.records import Request
 
 LONGEST = 1224 + 2 * 412
 """Tokens that the published code gives the prompt and two candidates together."""

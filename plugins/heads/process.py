@@ -13,13 +13,13 @@ from rrm_harness import (
     Head,
     Message,
     Register,
+    Request,
     Route,
     Score,
     chat,
     hookimpl,
     networks,
 )
-from rrm_harness.records import Request
 
 MARKER = "<extra_0>"
 _PRIVATE = range(0xE100, 0xF8FF)

@@ -1,1 +1,1 @@
-"""Judges that need no model: recorded answers and trivial baselines."""
+"""Built-in judges."""

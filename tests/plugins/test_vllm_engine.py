@@ -248,6 +248,24 @@ def test_a_sampled_reply_depends_on_its_seed_alone(
     assert together == backwards == alone
 
 
+def test_sampled_replies_to_more_than_a_step_can_read_are_the_same(
+    start: Start, writer: Writer
+) -> None:
+    """On a CPU vLLM dies of a seeded request that it reads in several steps."""
+    long = "What did the fox do then, and why did it do so? " * 55
+    requests = [
+        question(f"{number} {long}", temperature=1.0, seed=number, max_tokens=2)
+        for number in range(24)
+    ]
+    engine = start(writer.folder)
+
+    together = answers(engine, requests)
+    alone = [answers(engine, [each])[0] for each in requests[-2:]]
+
+    assert min(each.prompt_tokens for each in together) > 600
+    assert [each.text for each in together[-2:]] == [each.text for each in alone]
+
+
 def test_the_published_decoding_is_not_used(start: Start, writer: Writer) -> None:
     """Top-k 1 and top-p 0.01 would write the same for every seed."""
     requests = [replace(QUESTIONS[1], temperature=1.0, seed=seed) for seed in range(5)]
