@@ -356,8 +356,8 @@ class Routes:
 
     def __init__(self, options: OpenAI) -> None:
         place = _place(options)
-        ids = TokenIds(options.model, place) if place else None
-        self._shared = Shared(options.served or options.model.id, options, ids)
+        reader = TokenIds(options.model, place) if place else None
+        self._shared = Shared(options.served or options.model.id, options, reader)
 
     def of(self, request: Request) -> Route:
         """The route of a request.
@@ -377,18 +377,19 @@ class Routes:
         return route(self._shared, request)
 
     def _name(self, request: Request) -> str:
-        ids, named = self._shared.reader, self._shared.options.route
+        reader, named = self._shared.reader, self._shared.options.route
         if named != "auto":
             return named
         if request.kind == "generate":
-            return "completions" if ids else "chat"
-        if ids and not ids.task:
+            return "completions" if reader else "chat"
+        if reader and not reader.task:
             head = self._shared.options.model.head
             raise EngineError(
                 f"no server is known to score as the head {head} does; use the engine"
                 " transformers, or say how with route=NAME"
             )
-        return "pooling" if ids and ids.task == "token_classify" else "classify"
+        pooled = reader and reader.task == "token_classify"
+        return "pooling" if pooled else "classify"
 
 
 class TokenIds:

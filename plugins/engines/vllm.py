@@ -55,7 +55,6 @@ class Vllm(Engine):
         eager: Whether to do without compilation: quicker to start, slower to run.
         prefix_caching: Whether shared beginnings are computed once.
         kv_cache_dtype: What keys and values are kept in; the model's dtype if `auto`.
-        seed: Of what is sampled without a seed of its own.
 
     Attributes:
         cached_tokens: How many prompt tokens were not computed, but found computed.
@@ -72,7 +71,6 @@ class Vllm(Engine):
     eager: bool = False
     prefix_caching: bool = True
     kv_cache_dtype: str = "auto"
-    seed: int = 0
     cached_tokens: int = field(default=0, init=False, repr=False)
     _fresh: list[Row] = field(default_factory=list, init=False, repr=False)
     _waiting: Waiting = field(default_factory=Waiting, init=False, repr=False)
@@ -105,7 +103,6 @@ class Vllm(Engine):
             "dtype": self.dtype,
             "quantization": self.quantization,
             "cache": "" if self.kv_cache_dtype == "auto" else self.kv_cache_dtype,
-            "seed": self.seed or "",
         }
         options = [f"{name} {value}" for name, value in said.items() if value]
         return " ".join(["vllm", models.fingerprint(self.model), *options])
@@ -243,7 +240,6 @@ class Vllm(Engine):
             "enforce_eager": self.eager,
             "enable_prefix_caching": self.prefix_caching,
             "kv_cache_dtype": self.kv_cache_dtype,
-            "seed": self.seed,
         }
         if_given: dict[str, Any] = {
             "gpu_memory_utilization": self.gpu_memory,

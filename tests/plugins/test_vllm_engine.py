@@ -51,13 +51,13 @@ def start() -> Iterator[Start]:
     """An engine of a folder, kept until another is wanted: one runs at a time."""
     at_work: dict[str, Any] = {}
 
-    def engine(folder: Path, head: str = "") -> Any:
-        key = f"{folder} {head}"
+    def engine(folder: Path, head: str = "", **options: Any) -> Any:
+        key = f"{folder} {head} {options}"
         if key not in at_work:
             for each in at_work.values():
                 each.close()
             at_work.clear()
-            at_work[key] = built(folder, head)
+            at_work[key] = built(folder, head, **options)
         return at_work[key]
 
     yield engine
@@ -257,7 +257,7 @@ def test_sampled_replies_to_more_than_a_step_can_read_are_the_same(
         question(f"{number} {long}", temperature=1.0, seed=number, max_tokens=2)
         for number in range(24)
     ]
-    engine = start(writer.folder)
+    engine = start(writer.folder, context=2048, max_sequences=24)
 
     together = answers(engine, requests)
     alone = [answers(engine, [each])[0] for each in requests[-2:]]
