@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from rrm_harness.evaluate import evaluate
     from rrm_harness.heads import Head, Route, Score
     from rrm_harness.metrics import Rule, Scored
-    from rrm_harness.recipe import Recipe, RewardModel
+    from rrm_harness.recipe import Recipe, RewardModel, Shape
 
 __version__ = "0.1.0"
 
@@ -78,6 +78,7 @@ __all__ = [
     "Rule",
     "Score",
     "Scored",
+    "Shape",
     "SpecError",
     "StoreError",
     "Strategy",
@@ -97,15 +98,13 @@ _LATER = {
     "Rule": "metrics",
     "Score": "heads",
     "Scored": "metrics",
+    "Shape": "recipe",
+    "evaluate": "evaluate",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import what is heavier only when it is asked for."""
-    if name == "evaluate":
-        from rrm_harness.evaluate import evaluate
-
-        return evaluate
     if name in _LATER:
         return getattr(import_module(f"rrm_harness.{_LATER[name]}"), name)
     raise AttributeError(f"module 'rrm_harness' has no attribute '{name}'")

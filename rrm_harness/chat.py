@@ -51,11 +51,6 @@ def load_tokenizer(place: str, *, trust_remote_code: bool = False) -> Any:
     return found
 
 
-def rendered(tokenizer: Any, request: Request) -> str:
-    """The chat as the model's template writes it, with what was prefilled."""
-    return _rendered(tokenizer, request, request.messages) + request.prefill
-
-
 def encode(
     tokenizer: Any, request: Request, marks: Mapping[str, int] | None = None
 ) -> Encoded:
@@ -82,7 +77,8 @@ def encode(
             for token in _marked(tokenizer, piece, marks or {})
         ]
     else:
-        ids = _marked(tokenizer, rendered(tokenizer, request), marks or {})
+        text = _rendered(tokenizer, request, request.messages) + request.prefill
+        ids = _marked(tokenizer, text, marks or {})
     if request.bos == "double" and ids[:1] == [tokenizer.bos_token_id]:
         ids.insert(0, ids[0])
     return Encoded(tuple(ids), tuple(_notes(tokenizer, request, ids)))

@@ -133,7 +133,7 @@ def _size(count: float) -> str:
 
 def _cache_bytes(reader: Reader) -> int:
     """Bytes of a token's keys and values, two bytes a number."""
-    config = getattr(reader.config, "text_config", None) or reader.config
+    config = reader.text_config
     heads = getattr(config, "num_attention_heads", 1)
     each = getattr(config, "head_dim", None)
     each = each or getattr(config, "hidden_size", 0) // heads

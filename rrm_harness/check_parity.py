@@ -33,7 +33,7 @@ Make = Callable[[], Engine]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request of a comparison, and what one engine answered."""
+    """A request, and the comparison and the response that it is about; -1 for all."""
 
     comparison: int
     place: int
@@ -352,12 +352,10 @@ def _explained_scores(
 ) -> Iterator[str]:
     """The faults that, put on the reference, give the other engine's scores."""
     reference: Any = make()
-    if not hasattr(reference, "score_ids"):
-        return
     its, mine = (each.together for each in pair)
     told = [at for at in range(len(rows)) if _apart(its[at], mine[at]) > tolerance]
     try:
-        for fault in FAULTS:
+        for fault in FAULTS if hasattr(reference, "score_ids") else ():
             if all(
                 _same(fault, reference, rows[at].request, mine[at], tolerance)
                 for at in told[:ALONE]

@@ -42,9 +42,15 @@ class Reader:
     @property
     def context(self) -> int:
         """The most tokens that the model takes, 0 if its config does not say."""
-        text = getattr(self.config, "text_config", None) or self.config
-        asked = getattr(text, "max_position_embeddings", 0)
-        return int(asked or 0)
+        return int(getattr(self.text_config, "max_position_embeddings", 0) or 0)
+
+    @property
+    def text_config(self) -> Any:
+        """The part of the config that is about text: all of it if it has no parts."""
+        from transformers import PretrainedConfig
+
+        part = getattr(self.config, "text_config", None)
+        return PretrainedConfig.from_dict(part) if part else self.config
 
     def encode(self, request: Request) -> chat.Encoded:
         """The token ids of a request."""

@@ -15,8 +15,8 @@ Parts = Callable[[Any], Mapping[str, Any]]
 """From a config to the head's modules and parameters, by their names."""
 
 
-def config(place: Path, *architectures: str) -> dict[str, Any]:
-    """Read a folder's config, which must be of one of these architectures.
+def config(place: Path, architecture: str) -> dict[str, Any]:
+    """Read a folder's config, which must be of this architecture.
 
     Raises:
         EngineError: There is no config, or it is of another architecture.
@@ -29,9 +29,9 @@ def config(place: Path, *architectures: str) -> dict[str, Any]:
             " model's own files"
         ) from error
     said = found.get("architectures") or ["model of no architecture"]
-    if not set(said) & set(architectures):
+    if architecture not in said:
         raise EngineError(
-            f"{place} is a {said[0]}, and this head reads a {architectures[0]}; use the"
+            f"{place} is a {said[0]}, and this head reads a {architecture}; use the"
             " judge made for it (rrm-harness list models)"
         )
     return found

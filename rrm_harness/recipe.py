@@ -30,7 +30,7 @@ from rrm_harness.records import (
 class Shape:
     """What a recipe shows, how its reply is read, and how many responses it takes.
 
-    A judge with several modes has one for each; `Recipe.take` puts it on.
+    A judge with several modes has one for each, and a property `shape` that chooses.
     """
 
     template: str
@@ -102,7 +102,14 @@ class Recipe(_Modelled):
     max_tokens: int = 1024
     no_system: bool = False
 
+    @property
+    def shape(self) -> Shape | None:
+        """The judge's own template, parser and number of responses, if it has any."""
+        return None
+
     def __post_init__(self) -> None:
+        if self.shape:
+            self.take(self.shape)
         if self.parser:
             parse.parser(self.parser)  # an unknown name is refused at once
         if self.max_tokens < 1:
@@ -114,10 +121,7 @@ class Recipe(_Modelled):
             )
 
     def take(self, shape: Shape) -> None:
-        """Put a shape on: for `__post_init__`, before that of this class.
-
-        A template or a parser that the spec names stays.
-        """
+        """Put a shape on; a template or a parser that the spec names stays."""
         taken = {
             "template": self.template or shape.template,
             "parser": self.parser or shape.parser,

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from rrm_harness import Recipe, Register, hookimpl
-from rrm_harness.recipe import Shape
+from rrm_harness import Recipe, Register, Shape, hookimpl
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,7 @@ class JudgeLM(Recipe):
         "33b": "BAAI/JudgeLM-33B-v1.0",
     }
 
-    def __post_init__(self) -> None:
-        self.take(Shape("judges/judgelm.jinja", "judgelm"))
-        super().__post_init__()
+    shape = Shape("judges/judgelm.jinja", "judgelm")
 
 
 @dataclass(frozen=True)
@@ -53,9 +50,7 @@ class JudgeLRM(Recipe):
         "3b": "nuojohnchen/JudgeLRM-3B",
     }
 
-    def __post_init__(self) -> None:
-        self.take(Shape("judges/judgelrm.jinja", "judgelrm-thinking"))
-        super().__post_init__()
+    shape = Shape("judges/judgelrm.jinja", "judgelrm-thinking")
 
 
 @dataclass(frozen=True)
@@ -74,9 +69,7 @@ class SkyworkCritic(Recipe):
         "70b": "Skywork/Skywork-Critic-Llama-3.1-70B",
     }
 
-    def __post_init__(self) -> None:
-        self.take(Shape("judges/skywork-critic.jinja", "verdict"))
-        super().__post_init__()
+    shape = Shape("judges/skywork-critic.jinja", "verdict")
 
 
 @dataclass(frozen=True)
@@ -97,9 +90,7 @@ class Compass(Recipe):
         "32b": "opencompass/CompassJudger-2-32B-Instruct",
     }
 
-    def __post_init__(self) -> None:
-        self.take(Shape("judges/compass.jinja", "compass"))
-        super().__post_init__()
+    shape = Shape("judges/compass.jinja", "compass")
 
 
 @hookimpl

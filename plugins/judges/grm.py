@@ -7,8 +7,6 @@ from typing import ClassVar, Literal
 from rrm_harness import Recipe, Register, RewardModel, hookimpl
 from rrm_harness.recipe import Shape
 
-SHAPE = Shape("judges/grm.jinja", "deepseek-grm", fewest=1, most=None)
-
 
 @dataclass(frozen=True)
 class GRM(Recipe):
@@ -33,9 +31,7 @@ class GRM(Recipe):
         "16b": "BBQGOD/DeepSeek-GRM-16B",
     }
 
-    def __post_init__(self) -> None:
-        self.take(SHAPE)
-        super().__post_init__()
+    shape = Shape("judges/grm.jinja", "deepseek-grm", fewest=1, most=None)
 
 
 @dataclass(frozen=True)

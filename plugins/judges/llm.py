@@ -55,9 +55,12 @@ class Llm(Recipe):
                     f"llm,mode={self.mode} has no option {option}; leave it out, or use"
                     " mode=pair"
                 )
-        shape = SHAPES[self.mode]
-        self.take(replace(shape, parser="mt-bench") if self.tie else shape)
         super().__post_init__()
+
+    @property
+    def shape(self) -> Shape:
+        shape = SHAPES[self.mode]
+        return replace(shape, parser="mt-bench") if self.tie else shape
 
     def values(self, comparison: Comparison) -> Mapping[str, Any]:
         return {"tie": self.tie, "bare": self.verdict == "probabilities"}

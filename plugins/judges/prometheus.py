@@ -42,9 +42,12 @@ class Prometheus(Recipe):
     }
 
     def __post_init__(self) -> None:
-        self.take(SHAPES[self.mode])
         object.__setattr__(self, "_rubric", read(self.rubric) or prompts.render(RUBRIC))
         super().__post_init__()
+
+    @property
+    def shape(self) -> Shape:
+        return SHAPES[self.mode]
 
     def values(self, comparison: Comparison) -> Mapping[str, Any]:
         return {"rubric": self._rubric.strip()}

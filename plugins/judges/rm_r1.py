@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rrm_harness import Recipe, Register, hookimpl
-from rrm_harness.recipe import Shape
+from rrm_harness import Recipe, Register, Shape, hookimpl
 
 SHAPES = {
     "distilled": Shape("judges/rm-r1-distilled.jinja", "rm-r1"),
@@ -36,9 +35,9 @@ class RMR1(Recipe):
     def published(self) -> str:
         return MODELS[self.variant] + self.size.upper()
 
-    def __post_init__(self) -> None:
-        self.take(SHAPES[self.variant])
-        super().__post_init__()
+    @property
+    def shape(self) -> Shape:
+        return SHAPES[self.variant]
 
 
 @hookimpl

@@ -7,8 +7,6 @@ from typing import ClassVar, Literal
 from rrm_harness import Comparison, Recipe, Register, Request, hookimpl
 from rrm_harness.recipe import Shape
 
-SHAPE = Shape("judges/rrm.jinja", "rrm")
-
 
 @dataclass(frozen=True)
 class RRM(Recipe):
@@ -34,9 +32,7 @@ class RRM(Recipe):
         "32b": "Reward-Reasoning/RRM-32B",
     }
 
-    def __post_init__(self) -> None:
-        self.take(SHAPE)
-        super().__post_init__()
+    shape = Shape("judges/rrm.jinja", "rrm")
 
     def render(self, comparison: Comparison) -> Sequence[Request]:
         bos = "double" if self.bos == "double-as-published" else "single"

@@ -164,7 +164,9 @@ def test_a_mistake_in_the_prompt_is_told_with_its_line(make: Make) -> None:
     with pytest.raises(TemplateError) as raised:
         made.render(ASKED)
 
-    assert "template '{% block user %} ...' does not render: line 2" in str(raised.value)
+    assert "template '{% block user %} ...' does not render: line 2" in str(
+        raised.value
+    )
 
 
 def test_a_response_is_inert(make: Make) -> None:
