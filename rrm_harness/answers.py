@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from itertools import count, repeat
-from math import ceil, isfinite
-from typing import Any, Literal, NamedTuple
+from math import isfinite
+from typing import Any, NamedTuple
 
 from rrm_harness import chance
 from rrm_harness.errors import EngineError, HarnessError, SpecError
@@ -18,15 +18,9 @@ from rrm_harness.records import (
     Failure,
     Judge,
     Judgment,
-    Message,
-    Note,
     Request,
 )
 from rrm_harness.store import RunStore
-
-TooLong = Literal["fail", "skip", "truncate"]
-"""What becomes of an input that the model cannot take whole: the judgment fails, the
-example is left out of the numbers, or the middle of its prompt is left out."""
 
 
 class Bench(NamedTuple):
@@ -52,26 +46,19 @@ class _Job:
     comparison: Comparison
     completions: list[Completion | None]
     waiters: list[tuple[Any, Comparison]] = field(default_factory=list)
-    cut: bool = False
 
 
 class Answers:
     """Judgments for comparisons, each content asked at most once.
 
-    A failure is handed out again within the run and asked again in the next. With
-    `too_long="truncate"`, what does not fit is asked with the middle of its prompt
-    left out, whole responses and all of the judge's own text kept.
+    A failure is handed out again within the run and asked again in the next.
     """
 
     def __init__(
-        self,
-        benches: Mapping[str, Bench],
-        store: RunStore | None = None,
-        too_long: TooLong = "fail",
+        self, benches: Mapping[str, Bench], store: RunStore | None = None
     ) -> None:
         self._benches = benches
         self._store = store
-        self._truncates = too_long == "truncate"
         self._identities = {
             role: chance.digest(
                 bench.judge.identity, bench.engine.identity if bench.engine else ""
@@ -100,12 +87,8 @@ class Answers:
         several = len(comparison.order) > 1 and comparison.role == "judge"
         return judge.pointwise and several
 
-    def ask(
-        self, comparison: Comparison, waiter: Any, *, cut: bool = False
-    ) -> Answer | None:
+    def ask(self, comparison: Comparison, waiter: Any) -> Answer | None:
         """Return the answer if it is at hand, else submit; `collect` will bring it.
-
-        `cut` says that the middle of the prompt was left out.
 
         Raises:
             SpecError: The judge cannot take this number of responses, or the judge
@@ -135,8 +118,7 @@ class Answers:
         if not requests:
             return self._finish(key, comparison, _parse(bench.judge, comparison, ()))
         seeded = map(_seeded, requests, contents, repeat(comparison))
-        waiters = [(waiter, comparison)]
-        job = _Job(key, comparison, [None] * len(requests), waiters, cut)
+        job = _Job(key, comparison, [None] * len(requests), [(waiter, comparison)])
         self._submit(job, seeded)
         return None
 
@@ -166,6 +148,7 @@ class Answers:
 
     def release(self) -> None:
         """Take what is still under way from the engines, which may serve other runs."""
+        _UNWANTED.update(self._tickets)
         with suppress(EngineError):  # an engine that is past help has nothing to take
             self.abandon(lambda _: True)
 
@@ -186,15 +169,6 @@ class Answers:
         if len(completions) < len(job.completions):
             return
         del self._jobs[job.key]
-        shorter = _shortened(job.comparison, completions) if self._truncates else None
-        if shorter is not None:
-            for waiter, _ in job.waiters:
-                asked = self.ask(shorter, waiter, cut=True)
-                if asked is not None:
-                    yield waiter, asked
-            return
-        if job.cut:
-            completions = [_noted(each, Note.TRUNCATED_PROMPT) for each in completions]
         judge = self._bench(job.comparison).judge
         judgment = _parse(judge, job.comparison, completions)
         answer = self._finish(job.key, job.comparison, judgment)
@@ -310,49 +284,6 @@ _TICKETS = count()
 """Numbers of requests, never used twice: an engine may serve several runs."""
 _UNWANTED: set[int] = set()
 """Numbers of requests whose answers, if they still come, nobody waits for."""
-_GAP = "\n[...]\n"
-"""Stands for what was left out of a prompt."""
-LEAST_CUT, SLACK = 16, 1.02
-"""Characters; and how much more is cut than a mean token's length asks for."""
-
-
-def _shortened(
-    comparison: Comparison, completions: Sequence[Completion]
-) -> Comparison | None:
-    """The comparison with so much left out of its prompt that it should fit.
-
-    None if it fits, or if the prompt's longest message has not that much to give.
-    """
-    over = max(map(_excess, completions), default=0.0)
-    if not over:
-        return None
-    prompt = comparison.example.prompt
-    texts = [message.content for message in prompt]
-    place = max(range(len(texts)), key=lambda index: len(texts[index]))
-    whole = sum(map(len, texts)) + sum(map(len, comparison.responses))
-    cut = max(LEAST_CUT, ceil(over * whole * SLACK)) + len(_GAP)
-    kept = len(texts[place]) - cut
-    if kept < 0:
-        return None
-    start, end = (kept + 1) // 2, len(texts[place]) - kept // 2
-    shorter = texts[place][:start] + _GAP + texts[place][end:]
-    messages = [*prompt]
-    messages[place] = Message(prompt[place].role, shorter)
-    example = replace(comparison.example, prompt=tuple(messages))
-    return replace(comparison, example=example)
-
-
-def _excess(completion: Completion) -> float:
-    """The share of a request's tokens that do not fit; a half if nobody knows."""
-    if completion.failure is not Failure.TOO_LONG:
-        return 0.0
-    if not completion.room or not completion.prompt_tokens:
-        return 0.5
-    return max(0.0, 1 - completion.room / completion.prompt_tokens)
-
-
-def _noted(completion: Completion, note: Note) -> Completion:
-    return replace(completion, notes=(*completion.notes, note))
 
 
 def _refuse_wrong_number(judge: Judge, comparison: Comparison) -> None:

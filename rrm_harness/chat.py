@@ -19,6 +19,8 @@ from rrm_harness.records import Message, Note, Request
 BEFORE = 8
 """Prompt tokens that are decoded with what was written, to keep its first space."""
 
+_MARK = re.compile(r"</?(think|tool_call|tool_response)>|<[|｜].*[|｜]>")
+"""Tokens that mean something though a tokenizer may not call them special."""
 _OPEN, _CLOSE = "\ue0f0", "\ue0f1"
 """Private-use characters around the number that stands for a message's text."""
 
@@ -152,9 +154,18 @@ def _rendered(tokenizer: Any, request: Request, messages: Sequence[Message]) -> 
 
 
 def _added(tokenizer: Any) -> re.Pattern[str] | None:
-    """What finds the texts that the tokenizer reads as one token of their own."""
-    names = tuple(token.content for token in tokenizer.added_tokens_decoder.values())
-    return _pattern(names)
+    """What finds the texts that the tokenizer reads as a token that means something.
+
+    Some tokenizers keep ordinary text, such as runs of newlines or HTML tags, as tokens
+    of their own; such text is read as it always is.
+    """
+    template = str(tokenizer.chat_template or "")
+    names = (
+        token.content
+        for token in tokenizer.added_tokens_decoder.values()
+        if token.special or token.content in template or _MARK.fullmatch(token.content)
+    )
+    return _pattern(tuple(name for name in names if name.strip()))
 
 
 @cache
@@ -224,3 +235,13 @@ def _prompts_generation(tokenizer: Any, request: Request) -> bool:
 
 
 _PROMPTS: WeakKeyDictionary[Any, dict[Any, bool]] = WeakKeyDictionary()
+
+
+def reply(tokenizer: Any, before: Sequence[int], text: str) -> str:
+    """A text as it was replied: with the thought that the prompt had opened for it.
+
+    Where the template itself ends in `<think>`, a reply that is cut before `</think>`
+    would otherwise look like an answer.
+    """
+    opened = re.search(r"<think>\s*\Z", _decoded(tokenizer, before[-BEFORE:]))
+    return opened[0] + text if opened else text

@@ -60,8 +60,9 @@ class Parity:
         differ: How many of them are further apart than the tolerance, or, of texts,
             not the same.
         largest: The largest difference of two raw scores; None for texts.
-        flips: Of judged comparisons, how many have another winner.
-        judged: How many comparisons were judged by both.
+        flips: Of judged comparisons, how many have another winner, or were judged by
+            one of the two alone.
+        judged: How many comparisons were judged by either.
         reasons: Why, as far as it is known; empty when they agree.
     """
 
@@ -110,6 +111,7 @@ def parity(
         if name != reference:
             _compare(row, answers[reference], answered, tolerance)
             _count_flips(row, judge, shown, rows, (answers[reference], answered))
+            row.reasons.extend(_nothing(answers[reference], answered))
             if row.differ and not row.reasons:
                 expected = answers[reference]
                 row.reasons.extend(
@@ -160,10 +162,21 @@ def _compare(
     row.reasons.extend(_failed(answered.together, expected.together))
 
 
+def _nothing(expected: Answered, answered: Answered) -> list[str]:
+    """Say so when no request was answered by both: agreement of failures is none."""
+    pairs = zip(expected.together, answered.together, strict=True)
+    if any(not (first.failure or second.failure) for first, second in pairs):
+        return []
+    first = expected.together[0]
+    return [f"nothing compared: every request failed ({first.failure}: {first.text})"]
+
+
 def _apart(first: Completion, second: Completion) -> float:
     """The largest difference of raw scores; of texts none, or infinity."""
     if first.failure or second.failure:
         return 0.0 if first.failure == second.failure else inf
+    if first.logprobs or second.logprobs:
+        return _logprobs_apart(first.logprobs, second.logprobs)
     if not first.scores and not second.scores:
         return 0.0 if first.text == second.text else inf
     if len(first.scores) != len(second.scores):
@@ -171,6 +184,18 @@ def _apart(first: Completion, second: Completion) -> float:
     together = zip(first.scores, second.scores, strict=True)
     distance = max(abs(one - other) for one, other in together)
     return distance if isfinite(distance) else inf
+
+
+LIKELY = 5
+"""How many of the likeliest first tokens are compared."""
+
+
+def _logprobs_apart(first: Mapping[str, float], second: Mapping[str, float]) -> float:
+    """The largest difference over the reference's likeliest tokens."""
+    likely = sorted(first, key=lambda token: -first[token])[:LIKELY]
+    if not likely or not set(likely) <= set(second):
+        return inf
+    return max(abs(first[token] - second[token]) for token in likely)
 
 
 def _count_flips(
@@ -185,9 +210,9 @@ def _count_flips(
         first, second = (
             _scores(judge, comparison, number, rows, each.together) for each in pair
         )
-        if first and second:
+        if first or second:
             row.judged += 1
-            row.flips += any(
+            row.flips += len(first) != len(second) or any(
                 _sign(first[a] - first[b]) != _sign(second[a] - second[b])
                 for a, b in combinations(range(len(first)), 2)
             )

@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from rrm_harness import host
-from rrm_harness.answers import Answers, Bench, TooLong
+from rrm_harness.answers import Answers, Bench
 from rrm_harness.baselines import Baselines
+from rrm_harness.errors import SpecError
 from rrm_harness.examples import Examples
 from rrm_harness.manifest import describe
 from rrm_harness.output import RunDirectory
@@ -30,6 +31,7 @@ from rrm_harness.records import (
 from rrm_harness.result import FORMAT, Result
 from rrm_harness.schedule import play_all
 from rrm_harness.tally import Tally
+from rrm_harness.too_long import TooLong
 
 Progress = Callable[[int, int], None]
 
@@ -61,7 +63,8 @@ def evaluate(
             manifest and every judgment. A temporary one unless given.
         engine: What runs the judge's requests, for judges that make any.
         meta_judge: A judge of judgments, for strategies that ask one.
-        meta_engine: What runs the meta judge's requests; `engine` unless given.
+        meta_engine: What runs the meta judge's requests; `engine` unless given, once
+            more if the meta judge runs another model.
         seed: Every draw of the run comes from it.
         limit: Take only the dataset's first examples.
         skip_bad_rows: Count malformed rows instead of stopping at the first.
@@ -81,7 +84,7 @@ def evaluate(
         benches = {"judge": _bench(judge, engine, stack)}
         if meta_judge:
             benches["meta"] = _bench(
-                meta_judge, meta_engine or benches["judge"].engine, stack
+                meta_judge, meta_engine or engine, stack, benches["judge"]
             )
         data = plugins.made("datasets", dataset)
         playing = plugins.made("strategies", strategy or data.protocol)
@@ -91,9 +94,9 @@ def evaluate(
         run = stack.enter_context(RunDirectory(directory, manifest["run"], reuse))
 
         tally = Tally(data.rule, [Failure.TOO_LONG] if too_long == "skip" else [])
-        answers = Answers(benches, run.store, too_long)
-        stack.callback(answers.release)
-        for finished in play_all(examples, playing, answers, seed):
+        answers = Answers(benches, run.store)
+        cut = too_long == "truncate"
+        for finished in play_all(examples, playing, answers, seed, truncate=cut):
             run.write_outcome(tally.add(finished))
             if progress:
                 progress(tally.examples, len(examples))
@@ -117,14 +120,34 @@ def evaluate(
     return Result(results, directory)
 
 
-def _bench(judge: str | Judge, engine: str | Engine | None, stack: ExitStack) -> Bench:
-    """Make a judge and its engine; an engine made here is closed at the end."""
+def _bench(
+    judge: str | Judge,
+    engine: str | Engine | None,
+    stack: ExitStack,
+    beside: Bench | None = None,
+) -> Bench:
+    """Make a judge and its engine; an engine made here is closed at the end.
+
+    A judge of the same model as the one `beside` it shares that one's engine.
+    """
     built: Judge = host.default().made("judges", judge)
+    if beside is not None and same_model(built, beside.judge):
+        engine = beside.engine if isinstance(engine, str) else engine
+    elif beside is not None and beside.engine is engine is not None:
+        raise SpecError(
+            "the meta judge runs another model than the judge; give it an engine of"
+            " its own (--meta-engine SPEC)"
+        )
     if not isinstance(engine, str):
         return Bench(built, engine)
     running = host.default().engine(engine, built)
     stack.callback(running.close)
     return Bench(built, running)
+
+
+def same_model(first: Judge, second: Judge) -> bool:
+    """Whether two judges can share an engine."""
+    return first.runs_on is None or first.runs_on == second.runs_on
 
 
 def _text(named: object) -> str:

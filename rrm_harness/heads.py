@@ -77,11 +77,24 @@ class Head(Protocol):
         """Turn the head's raw outputs there, (positions, outputs), into a score.
 
         It is the end of `read`, for an engine that runs the head's weights itself.
+
+        Raises:
+            EngineError: There are several outputs, and this head has one.
         """
+        wrong = next((len(row) for row in rows if len(row) != 1), None)
+        if wrong is not None:
+            raise EngineError(
+                f"the model has {wrong} outputs where its head reads one; use the judge"
+                " made for it (rrm-harness list models)"
+            )
         return Score(tuple(row[0] for row in rows))
 
     def vllm(self, place: Path) -> Route | None:
-        """How vLLM serves it; None if it cannot."""
+        """How vLLM serves it; None if it cannot. Of the folder the config is read.
+
+        Raises:
+            EngineError: The checkpoint is none of this head's, as `load` would say.
+        """
         return None
 
 

@@ -9,9 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rrm_harness import chance, models
-from rrm_harness.answers import Bench, TooLong
+from rrm_harness.answers import Bench
 from rrm_harness.errors import PluginError
 from rrm_harness.records import Dataset, Strategy, described
+from rrm_harness.too_long import TooLong
 
 LONG = 300
 LIBRARIES = (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import blake2b
+from functools import cache
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,8 @@ from rrm_harness import host
 from rrm_harness.errors import EngineError, PluginError
 from rrm_harness.records import Model
 
-WHOLE = 1 << 30
-"""Folders up to this many bytes are hashed whole; of larger files, pieces are."""
-PIECE, PIECES = 1 << 20, 64
+READERS = 8
+"""How many files are hashed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def folder(model: Model, *, weights: bool = True) -> Path:
     try:
         return Path(
             snapshot_download(
-                model.id, revision=model.revision or None, ignore_patterns=unwanted
+                model.id, revision=commit(model) or None, ignore_patterns=unwanted
             )
         )
     except Exception as error:
@@ -132,52 +133,59 @@ def folder(model: Model, *, weights: bool = True) -> Path:
 def fingerprint(model: Model) -> str:
     """Return what tells these weights from all others, without loading them.
 
-    That is the hash of a local folder's files, wherever it lies; on the hub the id and
-    the commit.
+    That is the hash of a local folder's files, wherever it lies (a second or so for
+    each gigabyte); on the hub the id and the commit.
     """
     local = Path(model.id).expanduser()
-    return f"weights {_hash(local)}" if local.is_dir() else _on_hub(model)
+    if local.is_dir():
+        return f"weights {_hash(local)}"
+    return f"{model.id}@{commit(model) or 'unknown'}"
 
 
-def _on_hub(model: Model) -> str:
-    """The id and the commit; what was asked for if the hub cannot be reached."""
+def commit(model: Model) -> str:
+    """Return the hub's commit that a model's revision is now, the same all through.
+
+    What is in the cache is used if the hub does not answer; empty if there is nothing.
+    """
+    return _commit(model.id, model.revision)
+
+
+@cache
+def _commit(name: str, revision: str) -> str:
     from huggingface_hub import HfApi, try_to_load_from_cache
 
-    cached = try_to_load_from_cache(
-        model.id, "config.json", revision=model.revision or None
-    )
-    if isinstance(cached, str):
-        return f"{model.id}@{Path(cached).parent.name}"
     try:
-        found = HfApi().model_info(model.id, revision=model.revision or None)
-    except Exception:
-        return f"{model.id}@{model.revision or 'main'}"
-    return f"{model.id}@{found.sha}"
+        return str(HfApi().model_info(name, revision=revision or None).sha)
+    except Exception:  # no network, no consent, no such model: the load will tell
+        cached = try_to_load_from_cache(name, "config.json", revision=revision or None)
+    return Path(cached).parent.name if isinstance(cached, str) else revision
 
 
 def _hash(place: Path) -> str:
+    """The hash of all files in a folder, hidden ones left out, by name and content."""
     files = sorted(
         each
         for each in place.rglob("*")
         if each.is_file() and not each.relative_to(place).parts[0].startswith(".")
     )
-    whole = sum(each.stat().st_size for each in files) <= WHOLE
     digest = blake2b(digest_size=16)
-    for each in files:
-        size = each.stat().st_size
-        digest.update(f"{each.relative_to(place).as_posix()}\0{size}\0".encode())
-        for piece in _pieces(each, size, whole):
-            digest.update(piece)
+    with ThreadPoolExecutor(READERS) as pool:
+        for each, content in zip(files, pool.map(_content, files), strict=True):
+            name = each.relative_to(place).as_posix()
+            digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()
 
 
-def _pieces(file: Path, size: int, whole: bool) -> Iterator[bytes]:
-    """The file in pieces, or pieces evenly spaced over it."""
-    step = PIECE if whole or size <= PIECE * PIECES else size // PIECES
+def _content(file: Path) -> str:
+    """The hash of a file's content; computed once while the file stays as it is."""
+    status = file.stat()
+    return _hashed(file, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@cache
+def _hashed(file: Path, *_: int) -> str:
     with file.open("rb") as opened:
-        for start in range(0, size, step):
-            opened.seek(start)
-            yield opened.read(PIECE)
+        return file_digest(opened, "blake2b").hexdigest()
 
 
 def card(model: Model) -> Card | None:

@@ -53,7 +53,8 @@ def mt_bench(text: str, shown: int) -> Scores | None:
 
     Source: lm-sys/FastChat, fastchat/llm_judge.
     """
-    return _one(re.findall(r"\[\[([A-Z])\]\]", text), _letters(shown, tie="C"), shown)
+    found = re.findall(r"\[\[([A-Z])\]\]", answer(text))
+    return _one(found, _letters(shown, tie="C"), shown)
 
 
 def verdict(text: str, shown: int) -> Scores | None:
@@ -109,11 +110,13 @@ def j1_score(text: str, shown: int) -> Scores | None:
 
 
 def rm_r1(text: str, shown: int) -> Scores | None:
-    """RM-R1: the last `<answer>[[A]]</answer>`.
+    """RM-R1: the last `<answer>[[A]]</answer>` after the thought.
+
+    The published reader looks into the thought as well.
 
     Source: RM-R1-UIUC/RM-R1, eval.
     """
-    found = re.findall(r"<answer>\s*\[\[([A-Z])\]\]\s*</answer>", text)
+    found = re.findall(r"<answer>\s*\[\[([A-Z])\]\]\s*</answer>", answer(text))
     return _menu(found[-1] if found else None, _letters(shown), shown)
 
 
@@ -122,7 +125,7 @@ def arena_hard(text: str, shown: int) -> Scores | None:
 
     Source: lmarena/arena-hard-auto; ScalerLab/JudgeBench, utils/judges.py.
     """
-    found = re.findall(r"\[\[([AB<>=]+)\]\]", text)
+    found = re.findall(r"\[\[([AB<>=]+)\]\]", answer(text))
     menu = {"A>>B": FIRST, "A>B": FIRST, "A=B": TIE, "B>A": SECOND, "B>>A": SECOND}
     return _one(found, menu, shown)
 
@@ -134,8 +137,9 @@ def llmbar(text: str, shown: int) -> Scores | None:
 
     Source: princeton-nlp/LLMBar@caa7bee, LLMEvaluator (`parsing` of the evaluators).
     """
-    found = re.findall(r"Output \(([ab])\) is better.", text)
-    bare = re.findall(r"\A\s*Output \(([ab])\)\.?\s*\Z", text)
+    said = answer(text)
+    found = re.findall(r"Output \(([ab])\) is better.", said)
+    bare = re.findall(r"\A\s*Output \(([ab])\)\.?\s*\Z", said)
     return _one(found or bare, {"a": FIRST, "b": SECOND}, shown)
 
 
@@ -146,23 +150,26 @@ def llmbar_line(text: str, shown: int) -> Scores | None:
 
     Source: princeton-nlp/LLMBar@caa7bee, LLMEvaluator (`parsing` of the evaluators).
     """
-    lines = re.findall(r"(?:^|\n) ?Output \(([ab])\)", text.strip())
+    lines = re.findall(r"(?:^|\n) ?Output \(([ab])\)", answer(text).strip())
     return _menu(min(lines, default=None), {"a": FIRST, "b": SECOND}, shown)
 
 
 def rating(text: str, shown: int) -> Scores | None:
-    """One response's rating: the whole text is a number."""
-    number = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*", text)
+    """One response's rating: the whole answer is a number."""
+    number = re.fullmatch(rf"\s*({_NUMBER})\s*", answer(text))
     return _all_of([number[1]], shown) if number else None
 
 
 def judgelrm(text: str, shown: int) -> Scores | None:
     """JudgeLRM: an `<answer>` of a number 1–10 for each response; equal is a tie.
 
+    As published, 0 counts too: the published outputs have it, and their figures count
+    it. A number off that scale is none; the published reader takes any.
+
     Source: NuoJohnChen/JudgeLRM.
     """
-    answers = re.findall(r"<answer>\s*(\d+(?:\.\d+)?)\s*</answer>", text)
-    return _all_of(answers, shown)
+    answers = re.findall(rf"<answer>\s*({_NUMBER})\s*</answer>", answer(text))
+    return _graded(answers, shown, 0, 10)
 
 
 def judgelrm_thinking(text: str, shown: int) -> Scores | None:
@@ -172,8 +179,7 @@ def judgelrm_thinking(text: str, shown: int) -> Scores | None:
 
     Source: NuoJohnChen/JudgeLRM, pandalm/utils/judgelrm_inference.py.
     """
-    _, closed, rest = text.partition("</think>")
-    return judgelrm(rest, shown) if closed else None
+    return judgelrm(text, shown) if "</think>" in text else None
 
 
 def judgelm(text: str, shown: int) -> Scores | None:
@@ -183,7 +189,7 @@ def judgelm(text: str, shown: int) -> Scores | None:
 
     Source: baaivision/JudgeLM@0da7c22, judgelm/llm_judge/common.py (`parse_score`).
     """
-    line = text.strip().partition("\n")[0].replace(",", " ").split()
+    line = answer(text).strip().partition("\n")[0].replace(",", " ").split()
     numbers = [each for each in line if re.fullmatch(_NUMBER, each)]
     return _graded(numbers, shown, 0, 10) if len(numbers) == len(line) else None
 
@@ -215,12 +221,15 @@ def compass(text: str, shown: int) -> Scores | None:
 
 
 def deepseek_grm(text: str, shown: int) -> Scores | None:
-    r"""DeepSeek-GRM: the last `\boxed{x, y, ...}`, clipped to 1–10.
+    r"""DeepSeek-GRM: the last `\boxed{x, y, ...}`, clipped to 1–10; else none.
+
+    Nothing but numbers and commas may stand in the box.
 
     Source: arXiv 2504.02495 and the card of BBQGOD/DeepSeek-GRM-27B.
     """
-    boxed = _last_boxed(text)
-    numbers = re.findall(r"-?\d+(?:\.\d+)?", boxed or "")
+    numbers = [each.strip() for each in (_last_boxed(answer(text)) or "").split(",")]
+    if not all(re.fullmatch(_NUMBER, each) for each in numbers):
+        return None
     scores = _all_of(numbers, shown)
     return scores and tuple(min(10.0, max(1.0, score)) for score in scores)
 

@@ -124,20 +124,23 @@ def _wrong(name: str, error: Exception) -> TemplateError:
     )
 
 
-@cache
 def _compiled(name: str) -> Template:
-    """The template, ready to fill in.
+    """The template, ready to fill in; a file is read anew, for it may have changed.
 
     Raises:
         TemplateError: It is missing, or not Jinja.
     """
+    return _parsed(name, source(name))
+
+
+@cache
+def _parsed(name: str, text: str) -> Template:
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = source(name)
     try:
         return environment.from_string(text)
     except TemplateSyntaxError as error:

@@ -45,13 +45,12 @@ class _Modelled(Judge):
 
     model: str = field(default="", repr=False)
     revision: str = field(default="", repr=False)
-    template: str = field(default="", repr=False)
     trust_remote_code: bool = field(default=False, repr=False)
 
     head: ClassVar[str] = ""
     sizes: ClassVar[Mapping[str, str]] = {}
     """What the option `size` stands for, of a judge that has one: ids of models."""
-    without: ClassVar[str] = "this judge has no model of its own"
+    no_model: ClassVar[str] = "this judge has no model of its own"
 
     @property
     def published(self) -> str:
@@ -67,15 +66,8 @@ class _Modelled(Judge):
         """
         named = self.model or self.published
         if not named:
-            raise SpecError(f"{self.without}; name one with model=ID or model=FOLDER")
+            raise SpecError(f"{self.no_model}; name one with model=ID or model=FOLDER")
         return Model(named, self.revision, self.head, self.trust_remote_code)
-
-    @cached_property
-    def identity(self) -> str:
-        """The recipe: its options and its template's text."""
-        if not self.template:
-            return described(self)
-        return f"{described(self)} template {prompts.digest(self.template)}"
 
 
 @dataclass(frozen=True)
@@ -85,9 +77,9 @@ class Recipe(_Modelled):
     Args:
         model: The hub's id, a folder, or the name that a server gives it.
         revision: The hub's branch, tag or commit.
+        trust_remote_code: Whether code that comes with the weights may run.
         template: An installed template, or the path of one's own; see `prompts.turns`.
             It is given `prompt`, `messages`, `responses`, and what `values` adds.
-        trust_remote_code: Whether code that comes with the weights may run.
         parser: A name of `parse.PARSERS`.
         temperature: 0 is greedy.
         top_p: The share of probability that is sampled from.
@@ -96,11 +88,17 @@ class Recipe(_Modelled):
             models whose chat template has no such turn.
     """
 
+    template: str = field(default="", repr=False)
     parser: str = ""
     temperature: float = 0.0
     top_p: float = 1.0
     max_tokens: int = 1024
     no_system: bool = False
+
+    @cached_property
+    def identity(self) -> str:
+        """The recipe: its options and its template's text."""
+        return templated(self, self.template)
 
     @property
     def shape(self) -> Shape | None:
@@ -171,39 +169,37 @@ class Recipe(_Modelled):
 class RewardModel(_Modelled):
     """A judge that scores each response by itself: a chat, and a reward head.
 
-    As a meta judge it scores a critique: `template` then makes the chat's user turn of
-    the prompt and the responses, and the critique is the assistant's.
+    It cannot be the meta judge, which scores a critique: `grm-meta` can.
 
     Args:
         model: The hub's id or a folder.
         revision: The hub's branch, tag or commit.
-        template: What a meta judge's user turn is made with.
         trust_remote_code: Whether code that comes with the weights may run.
     """
 
     pointwise = True
 
     def render(self, comparison: Comparison) -> Sequence[Request]:
-        """The prompt's chat with the response, or the critique, as its last turn."""
-        if comparison.role == "meta":
-            asked = self._asked_of_meta(comparison)
-            answer = comparison.critique
-        else:
-            asked, answer = comparison.example.prompt, comparison.responses[0]
-        return [Request((*asked, Message("assistant", answer)), kind="score")]
+        """The prompt's chat with the response as its last turn.
 
-    def _asked_of_meta(self, comparison: Comparison) -> tuple[Message, ...]:
-        if not self.template:
+        Raises:
+            SpecError: It is asked for the score of a critique.
+        """
+        self.refuse_meta(comparison)
+        answer = Message("assistant", comparison.responses[0])
+        return [Request((*comparison.example.prompt, answer), kind="score")]
+
+    def refuse_meta(self, comparison: Comparison) -> None:
+        """Refuse to score a critique, for it would be scored as a response.
+
+        Raises:
+            SpecError: That is what is asked for.
+        """
+        if comparison.role == "meta":
             raise SpecError(
-                "as a meta judge this needs a template of the chat whose reply the"
-                " critique is; name it with template=FILE"
+                f"{type(self).__name__} scores responses and cannot be the meta judge,"
+                " which scores critiques; use --meta-judge grm-meta"
             )
-        return prompts.turns(
-            self.template,
-            prompt=transcript(comparison.example.prompt),
-            messages=comparison.example.prompt,
-            responses=comparison.responses,
-        ).messages
 
     def parse(
         self,
@@ -219,6 +215,12 @@ class RewardModel(_Modelled):
 def _folded(chat: Sequence[Message]) -> tuple[Message, ...]:
     """The chat with all its texts in one user turn."""
     return (Message("user", "\n\n".join(each.content for each in chat)),)
+
+
+def templated(judge: Judge, template: str) -> str:
+    """A judge's identity with its template's text, wherever that lies."""
+    text = f" template {prompts.digest(template)}" if template else ""
+    return described(judge) + text
 
 
 def judged(scores: Sequence[float] | None, text: str) -> Judgment:

@@ -7,7 +7,7 @@ to the engine at once. Finished examples come out in the dataset's order.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,13 @@ from rrm_harness.records import (
     Example,
     Failure,
     Judgment,
+    Note,
     Outcome,
     Play,
     Race,
     Strategy,
 )
+from rrm_harness.too_long import shortened
 
 WINDOW = 1024
 BUFFER = 16
@@ -59,6 +61,13 @@ class Finished:
             self.completion_tokens += answer.judgment.completion_tokens
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A comparison that is asked as it is."""
+
+    comparison: Comparison
+
+
 @dataclass(slots=True)
 class _Running:
     """A play under way, the slot of its parent that it fills, and what it lacks."""
@@ -89,14 +98,33 @@ def play_all(
     answers: Answers,
     seed: int = 0,
     window: int = WINDOW,
+    *,
+    truncate: bool = False,
 ) -> Iterator[Finished]:
     """Play every example and yield what was found, in the examples' order.
+
+    With `truncate`, a comparison that does not fit is asked with the middle of its
+    prompt left out, the same for all its responses.
 
     At most `window` examples are unfinished at a time, and at most BUFFER times as many
     wait for an earlier one to finish. No example is begun while the engines owe
     REQUESTS answers.
     """
-    schedule = _Schedule(answers)
+    try:
+        yield from _played(
+            examples, strategy, _Schedule(answers, truncate), seed, window
+        )
+    finally:
+        answers.release()
+
+
+def _played(
+    examples: Iterable[Example],
+    strategy: Strategy,
+    schedule: _Schedule,
+    seed: int,
+    window: int,
+) -> Iterator[Finished]:
     begun: deque[Finished] = deque()
     waiting = iter(examples)
     more = True
@@ -112,18 +140,26 @@ def play_all(
                 break
         while begun and begun[0].done:
             yield begun.popleft()
-        if answers.outstanding and not (more and schedule.has_room(len(begun), window)):
+        if schedule.outstanding and not (
+            more and schedule.has_room(len(begun), window)
+        ):
             schedule.collect()
 
 
 class _Schedule:
     """The plays that can go on now; everything else waits inside `answers`."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, truncate: bool) -> None:
         self._answers = answers
+        self._truncate = truncate
         self._ready: deque[_Running] = deque()
         self._unfinished = 0
         self._abandoned = False
+
+    @property
+    def outstanding(self) -> int:
+        """How many requests the engines still owe."""
+        return self._answers.outstanding
 
     def has_room(self, begun: int, window: int) -> bool:
         """Whether another example may begin."""
@@ -164,6 +200,8 @@ class _Schedule:
         for slot, item in enumerate(asked):
             if isinstance(item, Comparison):
                 self._ask(running, slot, item)
+            elif isinstance(item, _Part):
+                self._ask_as_it_is(running, slot, item.comparison)
             else:
                 child = _Running(item, running.finished, running, slot)
                 if running.race is not None:
@@ -171,12 +209,19 @@ class _Schedule:
                 self._ready.append(child)
 
     def _ask(self, running: _Running, slot: int, comparison: Comparison) -> None:
-        if self._answers.pointwise(comparison):
-            play = _one_by_one(comparison)
-            self._ready.append(
-                _Running(play, running.finished, running, slot, comparison)
-            )
+        pointwise = self._answers.pointwise(comparison)
+        if not pointwise and not self._truncate:
+            self._ask_as_it_is(running, slot, comparison)
             return
+        play = _in_parts(comparison, pointwise, self._truncate, running.finished)
+        child = _Running(play, running.finished, running, slot, comparison)
+        if running.race is not None:
+            running.children.append(child)
+        self._ready.append(child)
+
+    def _ask_as_it_is(
+        self, running: _Running, slot: int, comparison: Comparison
+    ) -> None:
         answer = self._answers.ask(comparison, (running, slot, comparison))
         if answer is not None:
             self._answer(running, slot, comparison, answer)
@@ -185,7 +230,8 @@ class _Schedule:
         self, running: _Running, slot: int, comparison: Comparison, answer: Answer
     ) -> None:
         finished = running.finished
-        finished.count(answer)
+        if not self._truncate or answer.judgment.failure is not Failure.TOO_LONG:
+            finished.count(answer)
         if running.comparison is None:  # not one response of a split comparison
             finished.judged.append((comparison, answer.judgment))
         self._fill(running, slot, answer.judgment)
@@ -221,9 +267,26 @@ class _Schedule:
         running.finished.judged.sort(key=_place)
 
 
-def _one_by_one(comparison: Comparison) -> Play:
-    """Ask a pointwise judge for each response alone and join the scores."""
-    judgments = yield [comparison.only(index) for index in comparison.order]
+def _in_parts(
+    comparison: Comparison, pointwise: bool, truncate: bool, finished: Finished
+) -> Play:
+    """Ask for each response alone, or until it fits, and join what comes back."""
+    orders = [(each,) for each in comparison.order] if pointwise else [comparison.order]
+    shown: Comparison | None = comparison
+    while shown is not None:
+        asked = shown
+        judgments = yield [_Part(asked.only(*order)) for order in orders]
+        shown = shortened(asked, judgments) if truncate else None
+    if asked is not comparison:
+        finished.notes[Note.TRUNCATED_PROMPT] += len(orders)
+    elif truncate:
+        failures = [judgment.failure for judgment in judgments]
+        finished.too_long += failures.count(Failure.TOO_LONG)
+    return _joined(judgments) if pointwise else judgments[0]
+
+
+def _joined(judgments: Sequence[Judgment]) -> Judgment:
+    """The judgments of single responses as one; a failure if any failed."""
     for judgment in judgments:
         if judgment.failure is not None:
             return judgment

@@ -15,7 +15,7 @@ from typing import Any
 from rrm_harness import host
 from rrm_harness.chance import digest
 from rrm_harness.errors import EngineError, HarnessError
-from rrm_harness.evaluate import evaluate
+from rrm_harness.evaluate import evaluate, same_model
 from rrm_harness.records import Engine
 from rrm_harness.result import Result
 
@@ -46,7 +46,8 @@ def evaluate_each(
         output: The directory.
         engine: A spec; the engine is loaded once, when it is first needed.
         meta_judge: A spec.
-        meta_engine: A spec; `engine` unless given.
+        meta_engine: A spec; `engine` unless given, once more if the meta judge runs
+            another model.
         failed: Is told of a run that ended over a mistake in its data, and the next
             one goes on. Without it the mistake ends the study.
         **options: Those of `evaluate`.
@@ -63,7 +64,9 @@ def evaluate_each(
     with ExitStack() as stack:
         engines = {
             "engine": _engine(engine, judge, stack),
-            "meta_engine": _engine(meta_engine, meta_judge, stack),
+            "meta_engine": _engine(
+                meta_engine or _anew(engine, judge, meta_judge), meta_judge, stack
+            ),
         }
         for (dataset, strategy), place in zip(pairs, places, strict=True):
             asked = {"meta_judge": meta_judge, "output": place, **engines, **options}
@@ -75,6 +78,14 @@ def evaluate_each(
                 if failed is None or len(pairs) == 1:
                     raise
                 failed(f"{dataset} {strategy or ''}".strip(), error)
+
+
+def _anew(engine: str | None, judge: str, meta_judge: str | None) -> str | None:
+    """The engine's spec, if the meta judge needs one for another model."""
+    if engine is None or meta_judge is None:
+        return None
+    made = (host.default().build("judges", each) for each in (meta_judge, judge))
+    return None if same_model(*made) else engine
 
 
 def _engine(spec: str | None, judge: str | None, stack: ExitStack) -> Engine | None:

@@ -146,3 +146,30 @@ def test_a_tokenizer_without_a_template_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(EngineError, match="no chat template"):
         chat.encode(chat.load_tokenizer(str(tmp_path)), ask("text"))
+
+
+@pytest.mark.parametrize("text", ["one\n\ntwo", "<table> row", "a\n\n\nb <table>"])
+def test_ordinary_text_that_is_a_token_of_its_own_is_read_as_ever(text: str) -> None:
+    """Gemma's tokenizer has such tokens for newlines and HTML tags."""
+    from tokenizers import AddedToken
+
+    tokenizer = tiny_models.tokenizer.__wrapped__("gemma")
+    ordinary = ["\n\n", "\n\n\n", "<table>"]
+    tokenizer.add_tokens([AddedToken(each, normalized=False) for each in ordinary])
+    expected = tokenizer.apply_chat_template(
+        [{"role": "user", "content": text}], add_generation_prompt=True
+    )["input_ids"]
+
+    assert list(chat.encode(tokenizer, ask(text)).ids) == expected
+
+
+def test_a_thoughts_tag_is_a_mark_though_the_tokenizer_does_not_say_so() -> None:
+    from tokenizers import AddedToken
+
+    tokenizer = tiny_models.tokenizer.__wrapped__("llama")
+    tokenizer.add_tokens([AddedToken("</think>", special=False)])
+
+    ids = chat.encode(tokenizer, ask("a </think> b")).ids
+
+    assert tokenizer.convert_tokens_to_ids("</think>") not in ids
+    assert "a </think> b" in tokenizer.decode(ids)

@@ -232,3 +232,52 @@ def test_flips_are_counted(tiny: Tiny) -> None:
     found = beside_the_reference(model, Upside)
 
     assert found.flips == found.judged == 6
+
+
+def text_parity(tiny: Tiny, judge: str, engine: str, fault: type[Any]) -> Parity:
+    """A writing judge on the reference engine, and on one with a fault."""
+    plugins = host.default()
+    built = plugins.build("judges", judge.format(tiny("lettered")))
+
+    def reference() -> Engine:
+        return plugins.engine(engine, built)
+
+    engines = {"reference": reference, "other": lambda: fault(reference())}
+    data = plugins.build("datasets", "sample,part=pairs")
+    _, other = parity(built, engines, data, limit=4)
+    return other
+
+
+PROBABLE = "llm,model={},verdict=probabilities"
+
+
+def test_probabilities_are_compared_and_not_only_the_likeliest_letter(
+    tiny: Tiny,
+) -> None:
+    class Leaning(Faulty):
+        def told(self, completion: Completion) -> Completion:
+            lower = {token: each - 0.1 for token, each in completion.logprobs.items()}
+            return replace(completion, logprobs=lower)
+
+    assert text_parity(tiny, PROBABLE, "transformers", Faulty).agrees
+    assert text_parity(tiny, PROBABLE, "transformers", Leaning).differ == 4
+
+
+def test_what_only_one_engine_could_judge_is_no_agreement(tiny: Tiny) -> None:
+    class Silent(Faulty):
+        def told(self, completion: Completion) -> Completion:
+            return replace(completion, logprobs={})
+
+    found = text_parity(tiny, PROBABLE, "transformers", Silent)
+
+    assert not found.agrees
+    assert found.flips == found.judged == 4
+
+
+def test_failures_that_agree_are_no_agreement(tiny: Tiny) -> None:
+    judge = "rrm,model={},max-tokens=8"
+
+    found = text_parity(tiny, judge, "transformers,context=10", Faulty)
+
+    assert not found.agrees
+    assert found.reasons[0].startswith("nothing compared: every request failed (too-")

@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from rrm_harness import (
     Judge,
     Judgment,
     Message,
+    Model,
     OutputError,
     PluginError,
     Request,
@@ -968,3 +969,48 @@ def test_a_set_is_described_in_one_order() -> None:
 
 def test_slots_tell_plugins_apart() -> None:
     assert Slotted("one").identity != Slotted("two").identity
+
+
+@dataclass(frozen=True)
+class OnModel(Judge):
+    """A judge of a model; shows it the critique, if there is one."""
+
+    model: str
+
+    @property
+    def runs_on(self) -> Model:
+        return Model(self.model)
+
+    def render(self, comparison: Comparison) -> list[Request]:
+        return [Request((Message("user", comparison.critique or "judge"),))]
+
+    def parse(
+        self, comparison: Comparison, completions: Sequence[Completion]
+    ) -> Judgment:
+        shown = 1 if comparison.role == "meta" else len(comparison.order)
+        return Judgment((1.0,) * shown, text=completions[0].text)
+
+
+def test_a_meta_judge_of_another_model_needs_an_engine_of_its_own() -> None:
+    with pytest.raises(SpecError, match="give it an engine of its own"):
+        evaluate(
+            OnModel("a"),
+            Pairs(1),
+            "sum-voting,k=2,meta=true",
+            engine=FakeEngine(),
+            meta_judge=OnModel("b"),
+        )
+
+
+def test_a_meta_judge_of_the_same_model_shares_the_engine() -> None:
+    engine = FakeEngine(lambda request: Completion(request.messages[0].content))
+
+    evaluate(
+        OnModel("a"),
+        Pairs(1),
+        "sum-voting,k=2,meta=true,order=given",
+        engine=engine,
+        meta_judge=OnModel("a"),
+    )
+
+    assert engine.answered == 2  # the critiques of equal samples are one question

@@ -83,6 +83,25 @@ def test_every_model_that_a_judge_comes_with_has_a_card_of_that_judge() -> None:
     } == {}
 
 
+def asked_at_most(spec: str) -> int:
+    """How many tokens a judge's replies may have; none of one that writes none."""
+    return getattr(host.default().build("judges", spec), "max_tokens", 0)
+
+
+@pytest.mark.parametrize(("spec", "model"), list(default_models()))
+def test_a_judges_reply_leaves_a_quarter_of_its_models_context(
+    spec: str, model: str
+) -> None:
+    assert asked_at_most(spec) <= 0.75 * CARDS[model].context
+
+
+@pytest.mark.parametrize("card", CARDS.values(), ids=CARDS)
+def test_a_judges_reply_leaves_a_quarter_of_a_cards_context(card: Card) -> None:
+    spec = f"{card.judge},model={card.id}"
+
+    assert asked_at_most(spec) <= 0.75 * card.context
+
+
 def test_j1_has_no_weights_to_download() -> None:
     told = {each.id: each.weights for each in CARDS.values() if each.judge == "j1"}
 

@@ -41,6 +41,7 @@ ACCEPTED = [
     ("rating", " -1.25\n", 1, (-1.25,)),
     ("judgelrm", "<answer>8</answer><answer>6.5</answer>", 2, (8.0, 6.5)),
     ("judgelrm", "<answer> 5 </answer> <answer>5</answer>", 2, (5.0, 5.0)),
+    ("judgelrm", "<answer>0</answer><answer>10</answer>", 2, (0.0, 10.0)),
     ("verdict", "I prefer [[A]]", 2, FIRST),
     ("verdict", "[[B]]", 2, SECOND),
     ("verdict", "<think>[[A]]</think>[[B]], yes [[B]]", 2, SECOND),
@@ -64,6 +65,7 @@ ACCEPTED = [
     ("deepseek-grm", "\\boxed{8, 3}", 2, (8.0, 3.0)),
     ("deepseek-grm", "first \\boxed{1, 2}, then \\boxed{7,4,9}", 3, (7.0, 4.0, 9.0)),
     ("deepseek-grm", "\\boxed{0, 12}", 2, (1.0, 10.0)),
+    ("deepseek-grm", "<think>\\boxed{1, 2}</think>\\boxed{ 8 , 3.5 }", 2, (8.0, 3.5)),
 ]
 
 REFUSED = [
@@ -81,6 +83,7 @@ REFUSED = [
     ("mt-bench", "[[D]]", 2),
     ("mt-bench", "[A]", 2),
     ("rm-r1", "[[A]]", 2),
+    ("rm-r1", "<think>perhaps <answer>[[A]]</answer>, but", 2),
     ("rm-r1", "<answer>[[C]]</answer>", 2),
     ("rm-r1", "<answer>[[A]]</answer><answer>[[C]]</answer>", 2),
     ("arena-hard", "[[A>B]] and [[B>A]]", 2),
@@ -91,6 +94,10 @@ REFUSED = [
     ("rating", "The score is 7", 1),
     ("rating", "7", 2),
     ("judgelrm", "<answer>8</answer>", 2),
+    ("judgelrm", "<answer>85</answer><answer>7</answer>", 2),
+    ("judgelrm", "<answer>-1</answer><answer>7</answer>", 2),
+    ("judgelrm", "<answer>7</answer><answer>10.5</answer>", 2),
+    ("judgelrm", "<answer>٨</answer><answer>7</answer>", 2),
     ("judgelrm", "<answer>8</answer>" * 3, 2),
     ("judgelrm", "<answer>high</answer><answer>6</answer>", 2),
     ("verdict", "[[A]] or [[B]]", 2),
@@ -149,6 +156,13 @@ REFUSED = [
     ("deepseek-grm", f"\\boxed{{{'9' * 400}, 1}}", 2),
     ("deepseek-grm", "\\boxed{nan, inf}", 2),
     ("deepseek-grm", "\\boxed{8}", 2),
+    ("deepseek-grm", "\\boxed{Response 2: 9}", 2),
+    ("deepseek-grm", "\\boxed{8 out of 10}", 2),
+    ("deepseek-grm", "\\boxed{7/10}", 2),
+    ("deepseek-grm", "\\boxed{7-8}", 2),
+    ("deepseek-grm", "\\boxed{7 8}", 2),
+    ("deepseek-grm", "\\boxed{7, 8,}", 2),
+    ("deepseek-grm", "\\boxed{Response 2}", 1),
     ("deepseek-grm", "\\boxed{8, 3, 4}", 2),
     ("deepseek-grm", "8, 3", 2),
     *[(name, "", 2) for name in PARSERS],
@@ -238,9 +252,8 @@ def test_two_different_verdicts_are_none(name: str, data: st.DataObject) -> None
     assert together is None or scores[one] == scores[other]
 
 
-THINKING = ["verdict", "mt-bench-rating", "j1", "j1-scores", "j1-score", "compass"]
-THINKING += ["prometheus", "prometheus-score", "judgelrm-thinking", "rrm"]
-"""Parsers that do not read the thought."""
+THINKING = sorted({*PARSERS} - {"assistant"})
+"""Parsers of replies, which may have a thought; `assistant` is of votes alone."""
 
 
 @pytest.mark.parametrize("name", THINKING)
@@ -263,6 +276,16 @@ def test_a_thought_that_never_ends_says_nothing(name: str, thought: str) -> None
     assert parser(name)(open_thought, 2) is None
 
 
+@pytest.mark.parametrize(("name", "text", "shown", "_"), ACCEPTED)
+def test_no_verdict_counts_in_a_thought_that_never_ends(
+    name: str, text: str, shown: int, _: tuple[float, ...]
+) -> None:
+    thought = text.replace("<think>", "").replace("</think>", "")
+
+    assert parser(name)(f"<think>{thought}", shown) is None
+    assert parser(name)(f"<think>\n{thought}\n", shown) is None
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -271,6 +294,7 @@ def test_a_thought_that_never_ends_says_nothing(name: str, thought: str) -> None
         ("x</think> so", " so"),
         ("x</think> as </think> said", " as </think> said"),
         ("so <think>x", "so "),
+        ("<think>x [[A]]", ""),
         ("", ""),
     ],
 )

@@ -163,3 +163,12 @@ def test_a_template_keeps_its_last_newline(template: WriteTemplate) -> None:
     name = template("{{ x }}\n")
 
     assert prompts.render(name, x="end") == "end\n"
+
+
+def test_a_file_that_changed_is_rendered_as_it_is_now(template: WriteTemplate) -> None:
+    name = template("old {{ x }}")
+    assert prompts.render(name, x=1) == "old 1"
+
+    Path(name).write_text("new {{ x }}")
+
+    assert prompts.render(name, x=1) == "new 1"

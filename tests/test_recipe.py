@@ -1,6 +1,6 @@
 """Recipes and reward models: what a judge's plugin inherits."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -96,18 +96,13 @@ def test_an_option_that_cannot_be_is_refused_at_once(
         Recipe(**options)  # type: ignore[arg-type]
 
 
-def test_a_head_scores_the_critique_when_it_is_the_meta_judge() -> None:
-    judge = RewardModel(template=PAIR)
-    asked = replace(ASKED, role="meta", critique="well judged")
-    (request,) = judge.render(asked)
-
-    user = Message("user", "question: response 0, response 1")
-    assert request.messages == (user, Message("assistant", "well judged"))
+def test_a_head_that_is_asked_for_a_critique_says_which_judge_can() -> None:
+    with pytest.raises(SpecError, match="use --meta-judge grm-meta"):
+        RewardModel().render(replace(ASKED, role="meta", critique="well judged"))
 
 
-def test_a_meta_judge_without_a_template_is_told() -> None:
-    with pytest.raises(SpecError, match="as a meta judge this needs a template"):
-        RewardModel().render(replace(ASKED, role="meta"))
+def test_a_head_has_no_template() -> None:
+    assert "template" not in {each.name for each in fields(RewardModel)}
 
 
 def test_a_heads_first_value_is_the_score() -> None:

@@ -1,5 +1,6 @@
 """Inputs that the model cannot take whole: each policy, and what the audit counts."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,10 +87,10 @@ def read(data: Dataset, policy: Any, reply: Any = counted) -> list[Judgment]:
     """The judgments of each example, in order."""
     from rrm_harness import host
 
-    answers = Answers({"judge": Bench(Echo(), FakeEngine(reply))}, too_long=policy)
+    answers = Answers({"judge": Bench(Echo(), FakeEngine(reply))})
     strategy = host.default().build("strategies", "single,order=given")
     examples = [each for each in data.examples() if isinstance(each, Example)]
-    played = play_all(examples, strategy, answers)
+    played = play_all(examples, strategy, answers, truncate=policy == "truncate")
     return [judgment for done in played for _, judgment in done.judged]
 
 
@@ -158,3 +159,36 @@ def test_empty_responses_are_counted() -> None:
     results = run(Lengths((50,), ("yes", " \n")), "fail")
 
     assert results["audit"]["empty-responses"] == 1
+
+
+@dataclass(frozen=True)
+class Each(Echo):
+    """As Echo, one response at a time; scores the length of what it was shown."""
+
+    pointwise = True
+
+    def parse(
+        self, comparison: Comparison, completions: Sequence[Completion]
+    ) -> Judgment:
+        shown = completions[0].text.partition("|")[0]
+        return Judgment((float(len(shown)),), text=completions[0].text)
+
+
+def test_all_responses_of_a_pair_are_scored_under_the_same_prompt(
+    tmp_path: Path,
+) -> None:
+    """One of them alone would fit with the whole of it."""
+    data = Lengths((150,), ("y" * 100, "n"))
+
+    result = evaluate(
+        Each(),
+        data,
+        "single,order=given",
+        engine=FakeEngine(counted),
+        too_long="truncate",
+        output=tmp_path / "run",
+    )
+
+    line = json.loads((tmp_path / "run" / "outcomes.jsonl").read_text())
+    assert line["scores"][0] == line["scores"][1] < 100
+    assert result.results["audit"]["truncated-prompt"] == 2

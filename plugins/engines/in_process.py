@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from rrm_harness import Completion, EngineError, Failure, Model, Request
+from rrm_harness import Completion, EngineError, Failure, Model, Request, models
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +75,27 @@ def refuse_wrong_kind(kind: str, model: Model, *, headed: bool) -> None:
             f"{model.id} was loaded with a reward head and is asked to write;"
             " use an engine of its own for each judge"
         )
+
+
+def precision(model: Model, dtype: str, *, on_gpu: bool) -> str:
+    """What `auto` is: float32 on a CPU; on a GPU bfloat16, or float16 as the weights.
+
+    Only the checkpoint's config is read.
+
+    Raises:
+        EngineError: It has none that can be read.
+    """
+    if dtype != "auto":
+        return dtype
+    if not on_gpu:
+        return "float32"
+    file = models.folder(model, weights=False) / "config.json"
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            f"{file} cannot be read ({error}); name a folder with the model's own files"
+        ) from error
+    parts = [config, config.get("text_config") or {}]
+    said = {part.get(name) for part in parts for name in ("dtype", "torch_dtype")}
+    return "float16" if "float16" in said else "bfloat16"

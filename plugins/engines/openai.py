@@ -50,6 +50,9 @@ class OpenAI(Engine):
         prefill: Without a tokenizer, how the server is told to continue a reply:
             vLLM's `continue_final_message`, or a last assistant message alone.
         context: The most tokens of prompt and reply; 0 leaves it to the server.
+        neutral: Whether the server is told to leave out its own cuts and penalties,
+            which OpenAI's API does not know: `top_k`, `min_p`, repetition. `auto`: told
+            unless it is OpenAI's own, and no more once it complains.
 
     Raises:
         SpecError: The address is none, or an option is out of its range.
@@ -67,6 +70,7 @@ class OpenAI(Engine):
     tokenizer: str = ""
     prefill: Prefill = "no"
     context: int = 0
+    neutral: Literal["auto", "true", "false"] = "auto"
     _client: Client | None = field(default=None, init=False, repr=False)
     _address: Address = field(init=False, repr=False)
     _open: dict[int, Asked] = field(default_factory=dict, init=False, repr=False)
@@ -88,11 +92,25 @@ class OpenAI(Engine):
 
     @property
     def identity(self) -> str:
-        """Where it is asked, for what, and how; no key, password or query."""
-        how = [self.route, "ids" if self.tokenizer else "text"]
+        """Where it is asked, for what, and how; no key, password or query.
+
+        The tokenizer is told by its files, and the query by a hash.
+        """
+        from .openai_tokenizer import fingerprint, named
+
+        read = named(self)
+        how = [self.route, f"ids {fingerprint(self)}" if read else "text"]
         how += [f"prefill={self.prefill}"] if self.prefill != "no" else []
+        how += [] if self.neutral == "auto" else [f"neutral={self.neutral}"]
         name = self.served or self.model.id
-        return f"openai({self._address}, {name}, {', '.join(how)})"
+        name += f"@{self.model.revision}" if self.model.revision else ""
+        return f"openai({self._address.mark}, {name}, {', '.join(how)})"
+
+    @property
+    def neutralizes(self) -> bool:
+        """Whether servers' own cuts and penalties are spoken of at all."""
+        told = {"true": True, "false": False}
+        return told.get(self.neutral, self._address.neutral)
 
     def submit(self, ticket: int, request: Request) -> None:
         self._open[ticket] = self._started().ask(ticket, request)

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from rrm_harness import EngineError, SpecError
@@ -49,6 +50,18 @@ class Address:
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host}{self.path}"
 
+    @property
+    def mark(self) -> str:
+        """The address as text, and a hash of its query if it has one."""
+        if not self.query:
+            return str(self)
+        return f"{self} query {blake2b(self.query.encode(), digest_size=8).hexdigest()}"
+
+    @property
+    def neutral(self) -> bool:
+        """Whether such a server may have sampling defaults that OpenAI's has not."""
+        return self.host != "api.openai.com"
+
     def of(self, route: str) -> str:
         """The address to ask; a route with a leading slash is beside `/v1`."""
         beside = route.startswith("/")
@@ -59,7 +72,7 @@ class Address:
     def secrets(self) -> list[str]:
         """The texts of it that must not be shown."""
         found = [value for _, value in parse_qsl(self.query)]
-        return [*found, self.auth[1]] if self.auth else found
+        return [*found, *self.auth] if self.auth else found
 
 
 def _auth(parts: SplitResult) -> tuple[str, str] | None:

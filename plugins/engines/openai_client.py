@@ -210,10 +210,13 @@ class Server:
             return problem
         try:
             completion: Completion = await self._persistent()(self._attempt, route)
-        except (Again, Rejected) as error:
+        except Again as error:
             said = self.redact(str(error))
             self._count_loss(said)
             return Completion(failure=Failure.ENGINE_ERROR, text=said)
+        except Rejected as error:  # the server lives: it is this request's fault
+            said = self.redact(str(error))
+            completion = Completion(failure=Failure.ENGINE_ERROR, text=said)
         self._lost = 0
         return completion
 

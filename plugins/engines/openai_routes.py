@@ -9,39 +9,42 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rrm_harness import (
     Completion,
     EngineError,
     Failure,
-    Model,
     Request,
     Score,
     chat,
-    host,
 )
 
-if TYPE_CHECKING:
-    from rrm_harness import Head
+from .openai_tokenizer import TokenIds, place
 
+if TYPE_CHECKING:
     from .openai import OpenAI
 
 Said = Mapping[str, Any]
+
+NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
+"""What has no effect. vLLM and SGLang take defaults from generation_config.json, and
+llama.cpp has its own (top_k=40, min_p=0.05) and the last name for the penalty."""
 
 
 @dataclass
 class Shared:
     """What all routes of a server share.
 
-    `limit` is what it calls the most tokens of a reply, as far as it has said.
+    `limit` is what it calls the most tokens of a reply, as far as it has said, and
+    `neutral` whether it is told to leave its own cuts and penalties out.
     """
 
     served: str
     options: OpenAI
     reader: TokenIds | None = None
     limit: str = "max_tokens"
+    neutral: bool = False
 
 
 class Route:
@@ -127,11 +130,18 @@ class Writing(Route):
             "top_p": request.top_p,
             self.shared.limit: request.max_tokens,
         }
+        body |= NEUTRAL if self.shared.neutral else {}
         body |= {"seed": request.seed} if request.seed is not None else {}
         return body | ({"stop": list(request.stop)} if request.stop else {})
 
     def mends(self, body: Said, problem: str) -> bool:
-        """Newer models of OpenAI's know `max_tokens` by another name."""
+        """Newer models of OpenAI's know `max_tokens` by another name.
+
+        Servers that do as OpenAI's does refuse what its API has not.
+        """
+        if NEUTRAL.keys() & body.keys() and any(name in problem for name in NEUTRAL):
+            self.shared.neutral = False
+            return True
         if "max_tokens" not in body or "max_completion_tokens" not in problem:
             return False
         self.shared.limit = "max_completion_tokens"
@@ -222,6 +232,8 @@ class Completions(Writing):
         text = said["choices"][0]["text"]
         if not isinstance(text, str):
             raise TypeError("the text is none")
+        if self.shared.reader:
+            text = self.shared.reader.reply(self.ids(), text)
         return self.completion(said, text)
 
 
@@ -355,9 +367,10 @@ class Routes:
     """The route of each request; the tokenizer is loaded when this is made."""
 
     def __init__(self, options: OpenAI) -> None:
-        place = _place(options)
-        reader = TokenIds(options.model, place) if place else None
-        self._shared = Shared(options.served or options.model.id, options, reader)
+        found = place(options)
+        reader = TokenIds(options.model, found) if found else None
+        served = options.served or options.model.id
+        self._shared = Shared(served, options, reader, neutral=options.neutralizes)
 
     def of(self, request: Request) -> Route:
         """The route of a request.
@@ -390,79 +403,6 @@ class Routes:
             )
         pooled = reader and reader.task == "token_classify"
         return "pooling" if pooled else "classify"
-
-
-class TokenIds:
-    """A model's tokenizer, and its head where it has one."""
-
-    def __init__(self, model: Model, place: Path) -> None:
-        _refuse_without_transformers()
-        from transformers import PreTrainedConfig
-
-        self._tokenizer = chat.load_tokenizer(
-            str(place), trust_remote_code=model.trust_remote_code
-        )
-        self._config = PreTrainedConfig.from_pretrained(place)
-        self._head: Head | None = None
-        self.task = "classify"
-        if model.head:
-            self._head = host.default().lookup("heads", model.head).thing()
-            served = self._head.vllm(place)
-            self.task = served.task if served else ""
-
-    def of(self, request: Request) -> chat.Encoded:
-        """A request's ids, with whatever the head appends."""
-        if self._head and request.kind == "score":
-            return self._head.encode(self._tokenizer, self._config, request)
-        return chat.encode(self._tokenizer, request)
-
-    def positions(self, ids: Sequence[int]) -> list[int]:
-        """The positions that the head reads; the last one without a head."""
-        if self._head is None:
-            return [len(ids) - 1]
-        return self._head.positions(ids, self._config)
-
-    def score(self, rows: Sequence[tuple[float, ...]]) -> Score:
-        """What the head makes of its raw outputs; without one, the first row's."""
-        return self._head.score(rows) if self._head else Score(rows[0])
-
-
-def _place(options: OpenAI) -> Path | None:
-    """The folder of the tokenizer; of a head that is in a folder here, it is that."""
-    named, model = options.tokenizer, options.model
-    if not named and model.head and options.route != "nemotron":
-        named = model.id if Path(model.id).expanduser().is_dir() else ""
-    if not named:
-        return None
-    local = Path(named).expanduser()
-    if local.is_dir():
-        return local
-    return _fetched(named, model.revision if named == model.id else "")
-
-
-def _fetched(name: str, revision: str) -> Path:
-    """The folder of a model's small files, from the hub."""
-    from huggingface_hub import snapshot_download
-
-    wanted = ["*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py"]
-    try:
-        return Path(
-            snapshot_download(name, revision=revision or None, allow_patterns=wanted)
-        )
-    except Exception as error:
-        raise EngineError(
-            f"the tokenizer '{name}' is no folder here and the hub does not give it"
-            f" ({type(error).__name__}); name the model's folder with tokenizer=FOLDER"
-        ) from error
-
-
-def _refuse_without_transformers() -> None:
-    try:
-        import transformers  # noqa: F401
-    except ImportError as error:
-        raise EngineError(
-            "tokenizer= needs transformers; pip install 'rrm-harness[transformers]'"
-        ) from error
 
 
 def _messages(request: Request) -> list[dict[str, str]]:

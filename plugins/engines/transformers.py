@@ -10,6 +10,7 @@ from typing import Literal
 from rrm_harness import (
     Completion,
     Engine,
+    EngineError,
     Head,
     Model,
     Register,
@@ -22,9 +23,9 @@ from rrm_harness import (
     models,
 )
 
-from .in_process import refuse_wrong_kind
+from .in_process import Dtype, refuse_wrong_kind
 from .transformers_continuous import Continuous
-from .transformers_loading import Dtype, Loaded, Placing, library, load, quiet
+from .transformers_loading import Loaded, Placing, library, load, quiet
 from .transformers_rows import Answered, Row, free_memory
 from .transformers_scoring import Scorer
 from .transformers_writing import Writer, finished
@@ -81,7 +82,8 @@ class Transformers(Engine):
     Args:
         model: What to run.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, or `spread` over all GPUs.
-        dtype: Of the weights; float32 on a CPU and bfloat16 on a GPU unless given.
+        dtype: Of the weights; `auto` is float32 on a CPU, and on a GPU bfloat16, or
+            float16 if the checkpoint's are.
         attention: Transformers' name of an implementation; its choice if `auto`.
         batch_tokens: The most tokens of a batch to score; 0 for the device's default.
         batch_size: The most rows of a batch to write; 0 for the device's default.
@@ -127,11 +129,13 @@ class Transformers(Engine):
         parts.append(self._placing.dtype)
         if self._placing.attention:
             parts.append(f"attention {self._placing.attention}")
+        if self.model.trust_remote_code:
+            parts.append("trust-remote-code true")
         return " ".join(parts)
 
     @cached_property
     def _placing(self) -> Placing:
-        return Placing.resolved(self.device, self.dtype, self.attention)
+        return Placing.resolved(self.model, self.device, self.dtype, self.attention)
 
     def _at_work(self) -> Crew:
         """The model and its crew; the first call loads it."""
@@ -145,6 +149,7 @@ class Transformers(Engine):
             automatic = self.batching == "auto" and kind == "gpu"
             continues = automatic or self.batching == "continuous"
             loaded = load(self.model, head, self._placing)
+            self._refuse_context_beyond(loaded.context)
             continues = continues and Continuous.serves(loaded)
             self._crew = Crew(
                 loaded,
@@ -153,6 +158,13 @@ class Transformers(Engine):
                 Continuous(loaded, rows) if continues else None,
             )
         return self._crew
+
+    def _refuse_context_beyond(self, context: int) -> None:
+        if 0 < context < self.context:
+            raise EngineError(
+                f"context={self.context}: {self.model.id} reads at most {context}"
+                " tokens; give no more, or leave context out"
+            )
 
     def submit(self, ticket: int, request: Request) -> None:
         """Encode a request and queue it; the first one loads the model.

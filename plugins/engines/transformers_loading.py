@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 from rrm_harness import EngineError, Model, SpecError, chat, models
 from rrm_harness.heads import Head, refuse_random
 
-from .in_process import ends
+from .in_process import Dtype, ends, precision
 
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 CONTEXT = (
     "max_position_embeddings",
     "n_positions",
@@ -41,11 +40,14 @@ class Placing:
     attention: str = ""
 
     @classmethod
-    def resolved(cls, device: str, dtype: Dtype, attention: str) -> Placing:
-        """Replace each `auto` by what this machine has.
+    def resolved(
+        cls, model: Model, device: str, dtype: Dtype, attention: str
+    ) -> Placing:
+        """Replace each `auto` by what this machine and the model's config have.
 
         Raises:
             SpecError: There is no such device.
+            EngineError: The model has no config.
         """
         torch = library("torch")
         chosen = device if device != "auto" else _best_device(torch)
@@ -55,10 +57,9 @@ class Placing:
                 f"device={chosen}: torch finds no GPU here; use device=cpu, or install"
                 " a torch that fits this machine's driver"
             )
-        fitting = "bfloat16" if on_gpu else "float32"
         return cls(
             chosen,
-            fitting if dtype == "auto" else dtype,
+            precision(model, dtype, on_gpu=on_gpu),
             "" if attention == "auto" else attention,
         )
 

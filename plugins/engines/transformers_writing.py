@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from typing import Any
 
 from rrm_harness import Completion, chance, chat
@@ -18,19 +19,34 @@ MORE = 8
 
 @dataclass(slots=True)
 class Writer:
-    """Writes what waits, at most `batch` rows at a time."""
+    """Writes what waits, at most `batch` rows at a time.
+
+    Once memory did not suffice, a batch has at most `tokens`: its rows, each as long
+    as the longest.
+    """
 
     loaded: Loaded
     batch: int
+    tokens: float = inf
     waiting: Waiting = field(default_factory=Waiting)
 
     def step(self) -> Answered:
         """Write the rows that take longest."""
-        rows = list(islice(self.waiting.longest_first(), self.batch))
+        rows = self._next()
         done = answered(self.waiting, rows, self._completions)
-        if len(done) < len(rows):  # memory did not suffice: remember
-            self.batch = len(done)
+        failed = len(done) == 1 and done[0][1].failure  # that says nothing of others
+        if len(done) < len(rows) and not failed:
+            self.tokens = _weight(rows[: len(done)])
         return done
+
+    def _next(self) -> list[Row]:
+        """The rows that take longest, as many as memory allows; one at least."""
+        rows: list[Row] = []
+        for row in islice(self.waiting.longest_first(), self.batch):
+            if rows and _weight([*rows, row]) > self.tokens:
+                break
+            rows.append(row)
+        return rows
 
     def _completions(self, rows: Sequence[Row]) -> list[Completion]:
         import torch
@@ -60,6 +76,12 @@ class Writer:
                 zip(rows, written[:, longest:].tolist(), strict=True)
             )
         ]
+
+
+def _weight(rows: Sequence[Row]) -> int:
+    """Tokens that rows take together in a batch, padding and replies included."""
+    longest = max(len(row.ids) for row in rows)
+    return len(rows) * (longest + max(row.request.max_tokens for row in rows))
 
 
 def decoding(loaded: Loaded, rows: Sequence[Row]) -> Any:
@@ -192,7 +214,7 @@ def finished(
         chat.continued(loaded.tokenizer, row.ids, tokens[:end])
     )
     return Completion(
-        text=text,
+        text=chat.reply(loaded.tokenizer, row.ids, text),
         finish="length" if end is None and not stopped else "stop",
         prompt_tokens=len(row.ids),
         completion_tokens=len(tokens) if end is None else end + 1,

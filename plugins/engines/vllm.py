@@ -24,7 +24,7 @@ from rrm_harness import (
 )
 from rrm_harness.inputs import Reader
 
-from .in_process import refuse_wrong_kind
+from .in_process import precision, refuse_wrong_kind
 from .vllm_checkpoint import adapted
 from .vllm_requests import Row, Waiting, ends, pooling, sampling, scored, written
 from .vllm_running import Running, refusals, refuse_missing, start
@@ -45,7 +45,8 @@ class Vllm(Engine):
 
     Args:
         model: What to run.
-        dtype: Of the weights; `auto` is vLLM's choice by the checkpoint's.
+        dtype: Of the weights; `auto` is float32 on a CPU, and on a GPU bfloat16, or
+            float16 if the checkpoint's are.
         tensor_parallel: How many GPUs share each layer.
         pipeline_parallel: How many groups of GPUs have layers of their own.
         gpu_memory: The share of a GPU's memory to take, 0-1; vLLM's default if 0.
@@ -100,12 +101,22 @@ class Vllm(Engine):
         """
         said = {
             "head": self.model.head,
-            "dtype": self.dtype,
+            "dtype": self._precision,
+            "trust-remote-code": "true" if self.model.trust_remote_code else "",
             "quantization": self.quantization,
             "cache": "" if self.kv_cache_dtype == "auto" else self.kv_cache_dtype,
         }
         options = [f"{name} {value}" for name, value in said.items() if value]
         return " ".join(["vllm", models.fingerprint(self.model), *options])
+
+    @cached_property
+    def _precision(self) -> str:
+        if self.dtype != "auto":
+            return self.dtype
+        refuse_missing()
+        import torch
+
+        return precision(self.model, self.dtype, on_gpu=torch.cuda.is_available())
 
     @cached_property
     def _reader(self) -> Reader:
@@ -224,7 +235,7 @@ class Vllm(Engine):
         """VLLM with the model; the first call starts it."""
         if self._running is None:
             with TemporaryDirectory(prefix="rrm-harness-") as folder:
-                place = adapted(self._reader.place, self._route, folder)
+                place = adapted(models.folder(self.model), self._route, folder)
                 told = self._arguments | {"model": str(place)}
                 self._running = start(self.model.id, told, self._route)
         return self._running
@@ -233,7 +244,7 @@ class Vllm(Engine):
     def _arguments(self) -> dict[str, Any]:
         """What vLLM is told, apart from the model's folder and the head."""
         always: dict[str, Any] = {
-            "dtype": self.dtype,
+            "dtype": self._precision,
             "trust_remote_code": self.model.trust_remote_code,
             "tensor_parallel_size": self.tensor_parallel,
             "pipeline_parallel_size": self.pipeline_parallel,

@@ -122,7 +122,7 @@ def written(reader: Reader, row: Row, output: Any, stops: Sequence[int]) -> Comp
     end = next((at for at, token in enumerate(ids) if token in stops), None)
     text, _ = row.until_stop(chat.continued(reader.tokenizer, row.ids, ids[:end]))
     return Completion(
-        text=text,
+        text=chat.reply(reader.tokenizer, row.ids, text),
         finish="length" if told.finish_reason == "length" else "stop",
         prompt_tokens=len(row.ids),
         completion_tokens=len(ids),

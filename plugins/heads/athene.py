@@ -17,6 +17,8 @@ from rrm_harness import (
     networks,
 )
 
+ARCHITECTURE = "CustomAutoModelForSequenceClassification"
+
 
 class Athene(Head):
     """Athene-RM-8B and -70B: `v_head` at the last CLS token (128003).
@@ -38,13 +40,14 @@ class Athene(Head):
         return chat.Encoded((*found.ids, tokenizer.cls_token_id), found.notes)
 
     def load(self, place: Path, **options: Any) -> Any:
-        networks.config(place, "CustomAutoModelForSequenceClassification")
+        networks.config(place, ARCHITECTURE)
         return networks.load(place, "Llama", _parts, **options)
 
     def read(self, network: Any, hidden: Any) -> Score:
         return self.score(networks.apply([network.v_head], hidden).tolist())
 
     def vllm(self, place: Path) -> Route | None:
+        networks.config(place, ARCHITECTURE)
         return Route(
             overrides={
                 "architectures": ["LlamaForSequenceClassification"],

@@ -21,6 +21,7 @@ from rrm_harness import (
     networks,
 )
 
+ARCHITECTURE = "Qwen2ForProcessRewardModel"
 MARKER = "<extra_0>"
 _PRIVATE = range(0xE100, 0xF8FF)
 """Characters without a meaning; one of them stands for the marker in a text."""
@@ -56,7 +57,7 @@ class Process(Head):
         return found
 
     def load(self, place: Path, **options: Any) -> Any:
-        networks.config(place, "Qwen2ForProcessRewardModel")
+        networks.config(place, ARCHITECTURE)
         return networks.load(place, "Qwen2", _parts, **options)
 
     def positions(self, ids: Sequence[int], config: Any) -> list[int]:
@@ -69,6 +70,7 @@ class Process(Head):
         return Score(tuple(_right(*row) for row in rows))
 
     def vllm(self, place: Path) -> Route | None:
+        networks.config(place, ARCHITECTURE)
         return Route("token_classify")
 
 

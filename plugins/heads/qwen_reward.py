@@ -7,6 +7,8 @@ from typing import Any
 
 from rrm_harness import Head, Register, Route, Score, hookimpl, networks
 
+ARCHITECTURE = "Qwen2ForRewardModel"
+
 
 class QwenReward(Head):
     """Qwen2.5-Math-RM-72B: Qwen2ForRewardModel, Linear-ReLU-Linear on the last token.
@@ -18,13 +20,14 @@ class QwenReward(Head):
     """
 
     def load(self, place: Path, **options: Any) -> Any:
-        networks.config(place, "Qwen2ForRewardModel")
+        networks.config(place, ARCHITECTURE)
         return networks.load(place, "Qwen2", _parts, **options)
 
     def read(self, network: Any, hidden: Any) -> Score:
         return self.score(networks.apply(network.score, hidden).tolist())
 
     def vllm(self, place: Path) -> Route | None:
+        networks.config(place, ARCHITECTURE)
         return Route("token_classify")
 
 

@@ -25,23 +25,67 @@ class SequenceClassifier(Head):
             place, output_loading_info=True, **options
         )
         refuse_random(place, told)
-        if model.config.num_labels != 1:
-            raise EngineError(
-                f"{place} is a classifier with {model.config.num_labels} labels, and a"
-                " reward model has one; name a checkpoint with num_labels=1"
-            )
+        _refuse_labels(place, model.config)
         if not hasattr(model, "score"):
             raise EngineError(
                 f"{place} is a {type(model).__name__}, whose head reads more than the"
                 " last token; sequence-classifier reads decoders with a linear `score`"
             )
-        return _network(model)
+        network = _network(model)
+        if type(model).__module__.startswith("transformers_modules"):
+            _refuse_another_score(place, network)
+        return network
 
     def read(self, network: Any, hidden: Any) -> Score:
         return self.score(networks.apply([network.model.score], hidden).tolist())
 
     def vllm(self, place: Path) -> Route | None:
+        from transformers import PretrainedConfig
+
+        said, _ = PretrainedConfig.get_config_dict(str(place))
+        _refuse_labels(place, PretrainedConfig.from_dict(said))
+        (named, *_) = said.get("architectures") or ["model of no architecture"]
+        if not named.endswith("ForSequenceClassification"):
+            raise EngineError(
+                f"{place} is a {named}, and this head reads a sequence classifier; use"
+                " the judge made for it (rrm-harness list models)"
+            )
         return Route()
+
+
+def _refuse_labels(place: Path, config: Any) -> None:
+    if config.num_labels != 1:
+        raise EngineError(
+            f"{place} is a classifier with {config.num_labels} labels, and a reward"
+            " model has one; name a checkpoint with num_labels=1"
+        )
+
+
+def _refuse_another_score(place: Path, network: Any) -> None:
+    """Refuse code that came with the weights and scores in a way of its own.
+
+    A short text is scored by that code, and as it is here. In half precision its logit
+    is rounded, and ours is not.
+    """
+    import torch
+
+    model = network.model
+    special = {model.config.pad_token_id, model.config.eos_token_id}
+    ids = [each for each in range(3, 15) if each not in special]
+    inputs = torch.tensor([ids], device=next(model.parameters()).device)
+    with torch.inference_mode():
+        theirs = model(input_ids=inputs).logits.flatten().float().cpu()
+        hidden, _ = network.hidden(input_ids=inputs)
+        ours = networks.apply([model.score], hidden[0, -1:]).flatten().cpu()
+    near = 1e-3 if model.dtype == torch.float32 else 5e-2
+    if theirs.shape != ours.shape or not torch.allclose(
+        theirs, ours, rtol=near, atol=near
+    ):
+        raise EngineError(
+            f"the code that comes with {place} makes its score another way than"
+            " sequence-classifier does; use the judge made for it"
+            " (rrm-harness list models), or write a head for it"
+        )
 
 
 def _network(model: Any) -> Any:

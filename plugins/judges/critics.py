@@ -12,15 +12,17 @@ class JudgeLM(Recipe):
     """JudgeLM: two scores on the first line, then the reasons.
 
     The checkpoints have no chat template: the published code sends this text as it is,
-    so put a chat_template.jinja that writes nothing but the message beside the weights.
-    No reference answer is shown. Greedy is our choice.
+    after the tokenizer's beginning of sequence. Put a chat_template.jinja beside the
+    weights: `{{ bos_token }}{{ messages[0]['content'] }}`. The hub may have the weights
+    as .bin alone; convert them to safetensors then. No reference answer is shown.
+    Greedy, and the 512 tokens of a reply, a quarter of the context, are our choice.
 
     Source: baaivision/JudgeLM@0da7c22, judgelm/llm_judge/common.py. The wording is
     ours.
     """
 
     size: Literal["7b", "13b", "33b"] = field(default="7b", repr=False)
-    max_tokens: int = 2048
+    max_tokens: int = 512
 
     sizes: ClassVar[Mapping[str, str]] = {
         "7b": "BAAI/JudgeLM-7B-v1.0",

@@ -1,11 +1,21 @@
 """DeepSeek-GRM, a score for each of n responses in one prompt, and its meta judge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar, Literal
 
-from rrm_harness import Recipe, Register, RewardModel, hookimpl
-from rrm_harness.recipe import Shape
+from rrm_harness import (
+    Comparison,
+    Message,
+    Recipe,
+    Register,
+    Request,
+    RewardModel,
+    hookimpl,
+    prompts,
+)
+from rrm_harness.recipe import Shape, templated, transcript
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,22 @@ class MetaGRM(RewardModel):
     template: str = field(default="judges/grm-meta.jinja", repr=False)
 
     head = "sequence-classifier"
+
+    @cached_property
+    def identity(self) -> str:
+        return templated(self, self.template)
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:
+        if comparison.role != "meta":
+            return super().render(comparison)
+        asked = prompts.turns(
+            self.template,
+            prompt=transcript(comparison.example.prompt),
+            messages=comparison.example.prompt,
+            responses=comparison.responses,
+        ).messages
+        critique = Message("assistant", comparison.critique)
+        return [Request((*asked, critique), kind="score")]
 
 
 @hookimpl

@@ -29,7 +29,7 @@ class J1(Recipe):
     mode: Literal["verdict", "scores", "verdict-scores", "pointwise"] = "verdict"
     max_tokens: int = 4096
 
-    without = "the weights of J1 are not published"
+    no_model = "the weights of J1 are not published"
 
     @property
     def shape(self) -> Shape:

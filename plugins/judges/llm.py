@@ -35,7 +35,8 @@ class Llm(Recipe):
     `pair` asks for `[[A]]` or `[[B]]`, with `tie=true` also `[[C]]`. With
     `verdict=probabilities` it asks for a bare letter and scores each response with its
     letter's share of the probability of the first token, a tie's half to each; a letter
-    that is not among the 20 likeliest is a failure. A thought (`<think>`) is not read.
+    that is not among the 20 likeliest is a failure, as is a reply that begins with a
+    thought. A thought (`<think>`) is not read.
 
     Source: allenai/reward-bench, rewardbench/generative.py; lmarena/arena-hard-auto;
     lm-sys/FastChat, fastchat/llm_judge (layouts and outputs). The wording is ours.
@@ -73,14 +74,15 @@ class Llm(Recipe):
     def parse(
         self, comparison: Comparison, completions: Sequence[Completion]
     ) -> Judgment:
-        (completion,) = completions
         if self.verdict == "probabilities":
-            return self._weighed(completion)
-        said = replace(completion, text=answer(completion.text))
-        return replace(super().parse(comparison, [said]), text=completion.text)
+            return self._weighed(completions[0])
+        return super().parse(comparison, completions)
 
     def _weighed(self, completion: Completion) -> Judgment:
         """Scores in proportion to the letters' probabilities."""
+        if not answer(completion.text) and completion.text:
+            problem = f"the reply begins with a thought: {completion.text!r}"
+            return Judgment.failed(Failure.INVALID_SCORE, problem)
         letters = "ABC" if self.tie else "AB"
         shares = {letter: probability(completion, letter) for letter in letters}
         whole = sum(shares.values())

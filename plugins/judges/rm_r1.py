@@ -21,7 +21,8 @@ class RMR1(Recipe):
 
     `distilled` are the models from DeepSeek-R1-Distill-Qwen: one user turn. `instruct`
     are those from Qwen2.5-Instruct: a system turn that has them say the task's type
-    first, then a rubric or a solution. The last `<answer>[[A]]</answer>` counts.
+    first, then a rubric or a solution. The last `<answer>[[A]]</answer>`
+    after the thought counts.
 
     Source: arXiv 2505.02387; RM-R1-UIUC/RM-R1 (layout, greedy, up to 8,192 tokens). The
     wording is ours.

@@ -86,6 +86,15 @@ def test_a_probability_that_is_no_number_is_a_failure(place: str) -> None:
     assert weighed(logprobs).failure is Failure.INVALID_SCORE
 
 
+@pytest.mark.parametrize("text", ["<think>", "<think>\n\nA"])
+def test_probabilities_of_a_thoughts_first_token_are_a_failure(text: str) -> None:
+    said = Completion(text, finish="length", logprobs={"A": -0.5, "B": -2.0})
+    judgment = judge(",verdict=probabilities").parse(ASKED, [said])
+
+    assert judgment.failure is Failure.INVALID_SCORE
+    assert "begins with a thought" in judgment.text
+
+
 @pytest.mark.parametrize("mode", ["arena-hard", "rating"])
 @pytest.mark.parametrize("option", ["tie=true", "verdict=probabilities"])
 def test_an_option_of_the_pair_is_refused_elsewhere(mode: str, option: str) -> None:

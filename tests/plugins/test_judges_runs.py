@@ -36,7 +36,10 @@ def run(tmp_path: Path) -> Run:
     ) -> Result:
         data = f"jsonl,path={file}"
         engine = FakeEngine(reply)
-        return evaluate(judge, data, engine=engine, baselines=False, **options)
+        meta = FakeEngine(reply) if "meta_judge" in options else None
+        return evaluate(
+            judge, data, engine=engine, meta_engine=meta, baselines=False, **options
+        )
 
     return judged
 

@@ -14,6 +14,7 @@ from rrm_harness import (
     Message,
     Model,
     RewardModel,
+    SpecError,
     host,
 )
 from rrm_harness.testing import example
@@ -193,7 +194,24 @@ class TestPairRM:
         assert judgment.scores == (-1.5, 2.0)
 
 
+@pytest.mark.parametrize("name", sorted({*HEADS} - {"grm-meta"}))
+def test_only_the_meta_judge_scores_critiques_and_takes_a_template(name: str) -> None:
+    with pytest.raises(SpecError, match="use --meta-judge grm-meta"):
+        judge(name).render(replace(ASKED, role="meta", critique="well judged"))
+    with pytest.raises(SpecError, match="template"):
+        judge(f"{name},template=judges/grm-meta.jinja")
+
+
 class TestMetaGRM:
+    def test_its_template_is_the_users(self, tmp_path: Path) -> None:
+        mine = tmp_path / "mine.jinja"
+        mine.write_text("{% block user %}Q: {{ prompt }}{% endblock %}")
+        asked = replace(ASKED, example=example(), role="meta", critique="well judged")
+        (request,) = judge(f"grm-meta,template={mine}").render(asked)
+
+        user = Message("user", "Q: question")
+        assert request.messages == (user, Message("assistant", "well judged"))
+
     def test_it_scores_the_critique_as_the_reply_to_a_request_for_scores(self) -> None:
         asked = replace(ASKED, order=(1, 0), role="meta", critique=HOSTILE)
         (request,) = judge("grm-meta").render(asked)

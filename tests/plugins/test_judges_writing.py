@@ -392,6 +392,31 @@ class TestRRM:
         assert f"User: Hi\n\nAssistant: Yes?\n\nUser: {QUESTION}" in prompt(request)
 
 
+@pytest.mark.parametrize(
+    ("spec", "reply"),
+    [(spec, reply) for spec in READ for reply, scores in READ[spec] if scores],
+)
+def test_what_is_said_in_a_thought_that_never_ends_is_unparsable(
+    spec: str, reply: str
+) -> None:
+    thought = reply.replace("<think>", "").replace("</think>", "")
+    judgment = reading(spec, f"<think>{thought}")
+
+    assert (judgment.scores, judgment.failure) == ((), Failure.UNPARSABLE)
+
+
+def test_judgelms_advice_begins_with_one_beginning_of_sequence() -> None:
+    tokenizer = tiny_models.tokenizer("llama")
+    tokenizer.chat_template = "{{ bos_token }}{{ messages[0]['content'] }}"
+    made = judge("judgelm")
+    (request,) = made.render(comparison("judgelm"))
+    ids = chat.encode(tokenizer, request).ids
+
+    assert tokenizer.chat_template in (made.__doc__ or "")
+    assert ids[0] == tokenizer.bos_token_id
+    assert list(ids).count(tokenizer.bos_token_id) == 1
+
+
 def test_j1_says_that_its_weights_are_not_published() -> None:
     with pytest.raises(SpecError, match="weights of J1 are not published; name one"):
         _ = judge("j1").runs_on

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -119,6 +120,10 @@ def test_a_chat_says_everything_that_the_request_says(server: FaultServer) -> No
         "max_tokens": 17,
         "seed": 5,
         "stop": ["END"],
+        "top_k": -1,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "repeat_penalty": 1.0,
         "logprobs": True,
         "top_logprobs": 3,
         "chat_template_kwargs": {"enable_thinking": False},
@@ -145,6 +150,45 @@ def test_with_a_tokenizer_the_prompt_is_token_ids(
     assert server.asked[0].path == "/v1/completions"
     assert server.asked[0].body["prompt"] == ids
     assert server.asked[0].body["logprobs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "option", "told"),
+    [
+        ("http://host/v1", "auto", True),
+        ("http://host/v1", "false", False),
+        ("https://api.openai.com/v1", "auto", False),
+        ("https://api.openai.com/v1", "true", True),
+    ],
+)
+def test_servers_with_defaults_of_their_own_are_told_to_leave_them_out(
+    url: str, option: Any, told: bool
+) -> None:
+    running: Any = OPENAI(Model("judge"), url=url, neutral=option)
+    assert running.neutralizes == told
+
+
+def test_a_server_that_knows_no_neutral_values_is_asked_without(
+    server: FaultServer,
+) -> None:
+    complaint = {"error": {"message": "Unrecognized request argument: top_k"}}
+    server.script.append(reply(complaint, 400))
+
+    found = answers(engine(server, concurrency=1), asking("a"), asking("b"))
+
+    assert [each.text for each in found] == ["a", "b"]
+    assert ["top_k" in each.body for each in server.asked] == [True, False, False]
+
+
+def test_a_thought_that_the_template_opens_is_in_the_text(
+    server: FaultServer, tiny: Callable[[str], Path]
+) -> None:
+    server.always = reply({"choices": [{"text": "[[A]]", "finish_reason": "length"}]})
+    running = engine(server, tokenizer=str(tiny("qwen2")))
+
+    (completion,) = answers(running, asking())
+
+    assert completion.text == "<think>\n[[A]]"
 
 
 def test_a_doubled_beginning_is_sent_as_asked_and_noted(
@@ -548,6 +592,14 @@ def test_a_server_that_stays_away_ends_the_run(server: FaultServer) -> None:
     assert len(server.asked) < 64 + 2 * 32
 
 
+def test_requests_that_are_at_fault_themselves_do_not_end_the_run(
+    server: FaultServer,
+) -> None:
+    server.always = reply({"error": {"message": "this prompt is not accepted"}}, 400)
+    found = answers(engine(server), *(asking(str(each)) for each in range(80)))
+    assert {each.failure for each in found} == {Failure.ENGINE_ERROR}
+
+
 def test_what_was_answered_before_the_end_is_handed_out(server: FaultServer) -> None:
     server.script.append(reply())
     server.always = reply({}, 401, delay=0.1)
@@ -700,18 +752,19 @@ def test_a_password_and_a_query_are_sent_but_not_shown(
     server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    url = server.url.replace("http://", "http://me:hunter2@") + "?token=letmein99"
-    server.always = reply({"error": "hunter2 and letmein99"}, 403)
+    url = server.url.replace("http://", "http://myself:hunter2@") + "?token=letmein99"
+    server.always = reply({"error": "myself, hunter2 and letmein99"}, 403)
     running = engine(server, url=url)
     described_before = [repr(running), running.identity, described(running)]
 
     problem = refusal(running, asking())
 
     assert server.asked[0].path == "/v1/chat/completions?token=letmein99"
-    assert server.asked[0].headers["authorization"] == "Basic bWU6aHVudGVyMg=="
+    assert server.asked[0].headers["authorization"] == "Basic bXlzZWxmOmh1bnRlcjI="
     assert "HTTP Request" in caplog.text
     for shown in [problem, caplog.text, *described_before]:
         assert "hunter2" not in shown
+        assert "myself" not in shown
         assert "letmein99" not in shown
 
 
@@ -727,6 +780,33 @@ def test_the_address_comes_from_the_environment_unless_named(
     assert answers(running, asking())[0].text == "hello"
 
 
+def test_identity_tells_tokenizers_and_templates_apart(
+    tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    url = "http://host:1/v1"
+
+    def identity(folder: Path, **options: Any) -> str:
+        return OPENAI(Model("x"), url=url, tokenizer=str(folder), **options).identity
+
+    same, other = tmp_path / "same", tmp_path / "other"
+    for copy in (same, other):
+        shutil.copytree(tiny("qwen2"), copy)
+    (other / "chat_template.jinja").write_text("{{ messages }}")
+
+    assert identity(same) == identity(tiny("qwen2"))
+    folders = [tiny("qwen2"), tiny("llama"), other]
+    assert len(set(map(identity, folders))) == 3
+
+
+def test_identity_says_that_a_heads_own_folder_gives_ids(
+    tiny: Callable[[str], Path],
+) -> None:
+    model = Model(str(tiny("llama_classifier")), head="sequence-classifier")
+    named = OPENAI(model, url="http://h/v1", tokenizer=model.id)
+    assert OPENAI(model, url="http://h/v1").identity == named.identity
+    assert "ids" in named.identity
+
+
 def test_identity_is_what_changes_an_answer() -> None:
     url = "http://host:1/v1"
     plain = OPENAI(Model("judge"), url=url)
@@ -737,10 +817,14 @@ def test_identity_is_what_changes_an_answer() -> None:
         OPENAI(Model("judge"), url=url, route="completions"),
         OPENAI(Model("judge"), url=url, tokenizer="folder"),
         OPENAI(Model("judge"), url=url, prefill="vllm"),
+        OPENAI(Model("judge"), url=url, neutral="false"),
+        OPENAI(Model("judge", revision="abc"), url=url),
+        OPENAI(Model("judge"), url=url + "?deployment=a"),
+        OPENAI(Model("judge"), url=url + "?deployment=b"),
     ]
 
     assert same.identity == plain.identity
-    assert len({each.identity for each in [plain, *others]}) == 6
+    assert len({each.identity for each in [plain, *others]}) == 10
 
 
 # --- scores ---

@@ -118,3 +118,29 @@ def test_an_encoder_is_refused_by_its_name(tmp_path: Path) -> None:
     tiny_models.tokenizer("llama").save_pretrained(tmp_path)
     with pytest.raises(EngineError, match="BertForSequenceClassification"):
         loaded(tmp_path)
+
+
+@pytest.mark.parametrize(("scaled", "refused"), [(1, False), (-3, True)])
+def test_code_of_the_models_own_may_score_in_no_other_way(
+    tiny: Tiny, tmp_path: Path, scaled: int, refused: bool
+) -> None:
+    folder = copied(
+        tiny("llama_classifier"),
+        tmp_path / f"own{scaled}".replace("-", "_"),
+        architectures=["Own"],
+        auto_map={"AutoModelForSequenceClassification": "modeling_own.Own"},
+    )
+    (folder / "modeling_own.py").write_text(
+        "from transformers import LlamaForSequenceClassification\n"
+        "class Own(LlamaForSequenceClassification):\n"
+        "    def forward(self, *inputs, **named):\n"
+        "        told = super().forward(*inputs, **named)\n"
+        f"        told.logits = {scaled} * told.logits\n"
+        "        return told\n"
+    )
+    head = host.default().build("heads", HEAD)
+    if refused:
+        with pytest.raises(EngineError, match="makes its score another way"):
+            head.load(folder, trust_remote_code=True)
+    else:
+        assert head.load(folder, trust_remote_code=True).config.num_labels == 1

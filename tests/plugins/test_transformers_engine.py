@@ -118,6 +118,13 @@ def spelled(folder: Path, ids: Sequence[int]) -> str:
     return str(chat.load_tokenizer(str(folder)).decode(list(ids)))
 
 
+def replied(folder: Path, request: Request) -> str:
+    """What `generate` writes, with the thought that the tiny R1's template opens."""
+    template = (folder / "chat_template.jinja").read_text()
+    thinks = "<think>" in template and not request.prefill
+    return ("<think>\n" if thinks else "") + spelled(folder, generated(folder, request))
+
+
 def changed(source: Path, target: Path, name: str, **fields: Any) -> Path:
     """A copy of a model's folder, with fields of one of its JSON files changed."""
     shutil.copytree(source, target)
@@ -135,7 +142,7 @@ def test_greedy_text_in_a_mixed_batch_is_what_generate_writes_alone(
 ) -> None:
     told = answers(engine(tiny(family), "batching=static"), MIXED)
     assert [each.text for each in told] == [
-        spelled(tiny(family), generated(tiny(family), each)) for each in MIXED
+        replied(tiny(family), each) for each in MIXED
     ]
     assert [each.completion_tokens for each in told] == [12, 7, 1, 20, 12]
     assert {each.finish for each in told} == {"length"}
@@ -211,7 +218,7 @@ def test_special_tokens_that_the_model_writes_stay_in_the_text(
     known["lm_head.weight"][[first, think]] = known["lm_head.weight"][[think, first]]
     save_file(known, folder / "model.safetensors", metadata={"format": "pt"})
     told = answers(engine(folder), [write("Hi.", logprobs=1), MIXED[1]])[0]
-    assert told.text.startswith("</think>")
+    assert told.text.startswith("<think>\n</think>")
     assert list(told.logprobs) == ["</think>"]
 
 
@@ -486,6 +493,11 @@ def test_too_long_is_said_with_its_tokens_and_nothing_is_cut(tiny: Tiny) -> None
     assert short.failure is None
 
 
+def test_a_context_beyond_the_models_is_refused(tiny: Tiny) -> None:
+    with pytest.raises(EngineError, match="reads at most 4096 tokens"):
+        engine(tiny("qwen2"), "context=4097").submit(0, write("Hi."))
+
+
 def test_the_models_own_context_counts(tiny: Tiny, tmp_path: Path) -> None:
     folder = changed(
         tiny("llama_classifier"),
@@ -509,6 +521,26 @@ def test_memory_that_runs_out_halves_the_batch_and_is_remembered(tiny: Tiny) -> 
         [exact(folder, each) for each in asked], abs=1e-5
     )
     assert 1 <= head.failed <= 4, "the smaller size must be remembered"
+
+
+def test_a_long_row_that_needs_memory_leaves_short_ones_their_batches(
+    tiny: Tiny,
+) -> None:
+    running = engine(tiny("llama"), "batching=static")
+    for ticket in range(17):
+        running.submit(ticket, write("word " * (1 if ticket else 900), max_tokens=2))
+    network = running._crew.loaded.network
+    real, sizes = network.generate, []
+
+    def scarce(ids: Any, **options: Any) -> Any:
+        sizes.append(ids.shape[0])
+        if ids.numel() > 1000:
+            raise MemoryError
+        return real(ids, **options)
+
+    network.generate = scarce
+    closed(running, 17)
+    assert sizes == [17, 8, 4, 2, 1, 16]
 
 
 def test_a_row_that_does_not_fit_by_itself_fails_and_the_others_go_on(

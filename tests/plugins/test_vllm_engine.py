@@ -184,7 +184,8 @@ def said(writer: Writer, request: Request) -> str:
     ids = greedy(writer.folder, request, writer.ends)
     _, words = reference(writer.folder)
     kept = ids[:-1] if ids[-1] in writer.ends else ids
-    return str(words.decode(kept, skip_special_tokens=False))
+    opened = "<think>\n" if not request.prefill else ""
+    return opened + str(words.decode(kept, skip_special_tokens=False))
 
 
 def test_greedy_text_is_what_transformers_writes(start: Start, writer: Writer) -> None:
@@ -197,7 +198,7 @@ def test_greedy_text_is_what_transformers_writes(start: Start, writer: Writer) -
 def test_the_end_of_thinking_stays_in_the_text(start: Start, writer: Writer) -> None:
     (found,) = answers(start(writer.folder), QUESTIONS[:1])
 
-    assert found.text.startswith("</think>")
+    assert found.text.startswith("<think>\n</think>")
 
 
 def test_an_end_that_only_the_generation_config_names_ends_the_text(
@@ -678,10 +679,67 @@ def test_a_language_model_is_refused_as_a_reward_model(
     tiny: Callable[[str], Path],
 ) -> None:
     engine = built(tiny("qwen2"), "qwen-reward")
-    engine.submit(0, RESPONSES[0])
 
-    with pytest.raises(EngineError, match="lacks the weights of any head"):
-        engine.collect()
+    with pytest.raises(EngineError, match="Qwen2ForCausalLM, and this head reads"):
+        engine.submit(0, RESPONSES[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "head", "problem"),
+    [
+        ("process", "qwen-reward", "is a Qwen2ForProcessRewardModel"),
+        ("qwen_reward", "process", "is a Qwen2ForRewardModel"),
+        ("llama", "athene", "is a LlamaForCausalLM"),
+        ("llama", "sequence-classifier", "with 2 labels"),
+    ],
+)
+def test_a_checkpoint_of_another_head_is_refused_as_by_transformers(
+    model: str, head: str, problem: str, tiny: Callable[[str], Path]
+) -> None:
+    with pytest.raises(EngineError, match=problem):
+        built(tiny(model), head).submit(0, RESPONSES[0])
+
+
+def test_a_head_of_one_output_refuses_several() -> None:
+    head = host.default().build("heads", "sequence-classifier")
+    with pytest.raises(EngineError, match="2 outputs where its head reads one"):
+        head.score([(1.0, -1.0)])
+
+
+def test_weights_are_downloaded_for_a_model_of_the_hub(
+    tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """It is asked for in a process of its own, whose hub cache has no weights."""
+    commit = "0" * 40
+    entry = tmp_path / "models--some--model"
+    (entry / "refs").mkdir(parents=True)
+    (entry / "refs" / "main").write_text(commit)
+    place = copied(tiny("llama"), entry / "snapshots" / commit)
+    (place / "model.safetensors").unlink()
+    code = """
+import huggingface_hub
+real = huggingface_hub.snapshot_download
+def asked(name, **options):
+    print(options["ignore_patterns"], flush=True)
+    return real(name, **options)
+huggingface_hub.snapshot_download = asked
+from rrm_harness import Message, Model, Request, host
+engine = host.default().lookup("engines", "vllm").thing(Model("some/model"))
+engine.submit(0, Request((Message("user", "hello"),)))
+try:
+    engine.collect()
+except Exception:
+    pass
+"""
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=os.environ | {"HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "*.safetensors" not in told.stdout.splitlines()[-1], told.stderr
 
 
 def test_a_head_that_vllm_has_no_class_for_is_refused(
@@ -760,13 +818,29 @@ def test_the_identity_is_what_changes_an_answer(
     others = [
         make(model=Model(str(tiny("qwen2")))),
         make(model=replace(model, head="sequence-classifier")),
-        make(model=model, dtype="float32"),
+        make(model=model, dtype="bfloat16"),
+        make(model=replace(model, trust_remote_code=True)),
         make(model=model, quantization="fp8"),
         make(model=model, kv_cache_dtype="fp8"),
     ]
 
     assert {each.identity for each in same} == {make(model=model).identity}
-    assert len({each.identity for each in [*same, *others]}) == 6
+    assert len({each.identity for each in [*same, *others]}) == 7
+
+
+def test_the_precision_follows_the_device_and_the_checkpoint(
+    tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    made = host.default().lookup("engines", "vllm").thing
+    precision = sys.modules[made.__module__].precision  # as if there were a GPU
+    folder = copied(tiny("llama"), tmp_path)
+    model, found = Model(str(folder)), []
+    for said in ("float32", "float16", "bfloat16", None):
+        changed(folder / "config.json", dtype=said)
+        found.append(precision(model, "auto", on_gpu=True))
+    assert found == ["bfloat16", "float16", "bfloat16", "bfloat16"]
+    assert precision(model, "auto", on_gpu=False) == "float32"
+    assert precision(model, "float16", on_gpu=False) == "float16"
 
 
 @pytest.mark.parametrize(
