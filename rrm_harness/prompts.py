@@ -55,7 +55,12 @@ def source(name: str) -> str:
 
 def digest(name: str) -> str:
     """Return the hash of a template's text, for manifests and keys."""
-    return hashlib.sha256(source(name).encode()).hexdigest()[:16]
+    return text_digest(source(name))
+
+
+def text_digest(text: str) -> str:
+    """Return the hash of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def render(name: str, **values: Any) -> str:
@@ -83,16 +88,17 @@ class Turns:
 ROLES = ("system", "user", "assistant")
 
 
-def turns(name: str, **values: Any) -> Turns:
+def turns(name: str, text: str = "", /, **values: Any) -> Turns:
     """Fill a judge's template in: its blocks `system`, `user` and `assistant`.
 
     The first two are turns; `assistant` is what the reply begins with. A block that is
     absent, or has no text, is no turn. The newline before `endblock` is not part of it.
+    A `text` that was read from `source` before saves reading it again.
 
     Raises:
         TemplateError: As `render`; or there is no block `user`.
     """
-    template = _compiled(name)
+    template = _parsed(name, text or source(name))
     if "user" not in template.blocks:
         raise TemplateError(
             f"template {_called(name)} has no user turn; write it between"

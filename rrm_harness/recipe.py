@@ -98,7 +98,12 @@ class Recipe(_Modelled):
     @cached_property
     def identity(self) -> str:
         """The recipe: its options and its template's text."""
-        return templated(self, self.template)
+        return templated(self, self.template_text)
+
+    @cached_property
+    def template_text(self) -> str:
+        """The template as it was when first used: one run has one prompt."""
+        return prompts.source(self.template) if self.template else ""
 
     @property
     def shape(self) -> Shape | None:
@@ -142,6 +147,7 @@ class Recipe(_Modelled):
         """The request of the filled-in template, with fields changed."""
         turns = prompts.turns(
             self.template,
+            self.template_text,
             prompt=transcript(comparison.example.prompt),
             messages=comparison.example.prompt,
             responses=comparison.responses,
@@ -217,10 +223,9 @@ def _folded(chat: Sequence[Message]) -> tuple[Message, ...]:
     return (Message("user", "\n\n".join(each.content for each in chat)),)
 
 
-def templated(judge: Judge, template: str) -> str:
+def templated(judge: Judge, text: str) -> str:
     """A judge's identity with its template's text, wherever that lies."""
-    text = f" template {prompts.digest(template)}" if template else ""
-    return described(judge) + text
+    return described(judge) + (f" template {prompts.text_digest(text)}" if text else "")
 
 
 def judged(scores: Sequence[float] | None, text: str) -> Judgment:

@@ -118,3 +118,19 @@ def test_a_lone_message_is_its_text_and_a_chat_has_its_turns_named() -> None:
 
     assert transcript(turns[:1]) == "Hi"
     assert transcript(turns) == "User: Hi\n\nAssistant: Yes?"
+
+
+def test_a_template_that_changes_meanwhile_changes_no_prompt_of_the_run(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mine.jinja"
+    file.write_text("{% block user %}old{% endblock %}")
+    judge = Recipe(model="m", template=str(file), parser="verdict")
+    identity = judge.identity
+
+    file.write_text("{% block user %}new{% endblock %}")
+
+    (request,) = judge.render(Comparison.of(example()))
+    assert request.messages[0].content == "old"
+    later = Recipe(model="m", template=str(file), parser="verdict")
+    assert later.identity != identity

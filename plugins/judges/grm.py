@@ -62,7 +62,7 @@ class MetaGRM(RewardModel):
 
     @cached_property
     def identity(self) -> str:
-        return templated(self, self.template)
+        return templated(self, prompts.source(self.template))
 
     def render(self, comparison: Comparison) -> Sequence[Request]:
         if comparison.role != "meta":
