@@ -2,6 +2,7 @@
 # Each sets up all that it needs in .venv first; Python >= 3.11 is all it asks for.
 
 PYTHON ?= python3
+WORKERS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
@@ -10,8 +11,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 demo: $(BIN)/rrm-harness
 	$(BIN)/rrm-harness demo
 
+# A file runs in one process, for the engines that its tests share.
 test: .venv/engines
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: .venv/engines
 	$(BIN)/ruff check .

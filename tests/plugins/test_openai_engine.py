@@ -445,7 +445,7 @@ def in_seconds(seconds: float) -> str:
 def test_told_to_wait_all_requests_wait(
     server: FaultServer, said: Any, least: float
 ) -> None:
-    wait = said if isinstance(said, str) else said(2)  # dates have whole seconds
+    wait = said if isinstance(said, str) else said(3)  # dates have whole seconds
     server.script.append(reply({}, 429, Retry_After=wait))
     times: list[float] = []
     asked_at = reply()

@@ -184,7 +184,8 @@ def said(writer: Writer, request: Request) -> str:
     ids = greedy(writer.folder, request, writer.ends)
     _, words = reference(writer.folder)
     kept = ids[:-1] if ids[-1] in writer.ends else ids
-    opened = "<think>\n" if not request.prefill else ""
+    thinks = "<think>" in words.chat_template and not request.prefill
+    opened = "<think>\n" if thinks else ""
     return opened + str(words.decode(kept, skip_special_tokens=False))
 
 
