@@ -584,7 +584,7 @@ def test_where_no_server_is_the_address_is_named() -> None:
 def test_a_server_that_stays_away_ends_the_run(server: FaultServer) -> None:
     server.script.append(reply())
     server.always = reply({}, 500)
-    running = engine(server, retries=0)
+    running = engine(server, retries=0, timeout=10)
     requests = [asking(str(each)) for each in range(200)]
 
     with pytest.raises(EngineError, match="64 requests in a row failed"):

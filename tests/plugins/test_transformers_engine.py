@@ -189,7 +189,7 @@ def test_the_models_end_ends_the_text_and_is_not_part_of_it(
         running = engine(folder, f"batching={batching}")
         told = answers(running, MIXED)[3]
         assert told.finish == "stop"
-        assert told.text == words.decode(ids[: ids.index(end)])
+        assert told.text == "<think>\n" + words.decode(ids[: ids.index(end)])
         assert told.completion_tokens == ids.index(end) + 1
 
 

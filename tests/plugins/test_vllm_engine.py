@@ -531,7 +531,7 @@ def test_an_input_of_exactly_the_context_is_scored(
     while len(engine.tokens(asked(text))) > 1024:
         text = text[: -len("word ")]
     while len(engine.tokens(asked(text))) < 1024:
-        text += "."
+        text += "\x02"  # a byte that is a token of its own
     assert len(engine.tokens(asked(text))) == 1024
 
     fits, over = answers(engine, [asked(text), asked(text + " word")])
@@ -784,7 +784,8 @@ WITHOUT = """
 import sys
 sys.modules["vllm"] = None
 from rrm_harness import EngineError, Message, Model, Request, host
-engine = host.default().lookup("engines", "vllm").thing(model=Model(sys.argv[1]))
+factory = host.default().lookup("engines", "vllm").thing
+engine = factory(model=Model(sys.argv[1]), dtype="float32")
 assert engine.identity.startswith("vllm weights "), engine.identity
 assert "torch" not in sys.modules
 try:
