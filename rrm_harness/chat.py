@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from rrm_harness.errors import EngineError
+from rrm_harness.libraries import library
 from rrm_harness.records import Message, Note, Request
 
 BEFORE = 8
@@ -37,12 +38,11 @@ def load_tokenizer(place: str, *, trust_remote_code: bool = False) -> Any:
     """Load a folder's tokenizer.
 
     Raises:
-        EngineError: There is none.
+        EngineError: There is none, or no transformers to read it.
     """
-    from transformers import AutoTokenizer
-
+    transformers = library("transformers", "transformers")
     try:
-        found = AutoTokenizer.from_pretrained(
+        found = transformers.AutoTokenizer.from_pretrained(
             place, trust_remote_code=trust_remote_code
         )
     except Exception as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rrm_harness import models
+from rrm_harness import checkpoints, models
 from rrm_harness.errors import HarnessError
 from rrm_harness.inputs import Reader, comparisons, requests
 from rrm_harness.records import Dataset, Judge, Model, Request
@@ -143,14 +142,13 @@ def _cache_bytes(reader: Reader) -> int:
 
 def _stored(place: Path) -> str:
     """The number formats of a folder's safetensors files."""
-    formats: set[str] = set()
-    for file in place.glob("*.safetensors"):
-        with file.open("rb") as opened:
-            size = int.from_bytes(opened.read(8), "little")
-            header = json.loads(opened.read(size))
-        header.pop("__metadata__", None)
-        formats |= {each["dtype"] for each in header.values()}
-    return ", ".join(sorted(formats)) or "none"
+    formats = {
+        each["dtype"]
+        for file in checkpoints.files(place)
+        for name, each in checkpoints.header(file)[0].items()
+        if name != "__metadata__"
+    }
+    return ", ".join(sorted(formats))
 
 
 def _machine() -> Iterator[tuple[str, int]]:

@@ -65,7 +65,7 @@ class Head(Protocol):
         """
         ...
 
-    def positions(self, ids: Sequence[int], config: Any) -> list[int]:
+    def positions(self, tokenizer: Any, config: Any, ids: Sequence[int]) -> list[int]:
         """The positions that the head reads, of a whole input."""
         return [len(ids) - 1]
 

@@ -10,7 +10,17 @@ from typing import Any
 
 from rrm_harness import chat, host, models
 from rrm_harness.errors import DataError, SpecError
+from rrm_harness.heads import Head, Score
+from rrm_harness.libraries import library
 from rrm_harness.records import Comparison, Dataset, Example, Judge, Model, Request
+
+CONTEXT = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_sequence_length",
+    "seq_length",
+)
+"""What configs call the most tokens that the model can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +31,7 @@ class Reader:
     place: Path
     tokenizer: Any
     config: Any
-    head: Any
+    head: Head | None
 
     @classmethod
     def of(cls, model: Model) -> Reader:
@@ -30,19 +40,19 @@ class Reader:
         Raises:
             EngineError: The folder has no tokenizer or config that loads.
         """
-        from transformers import PretrainedConfig
-
+        transformers = library("transformers", "transformers")
         place = models.folder(model, weights=False)
         head = host.default().build("heads", model.head) if model.head else None
         trust = model.trust_remote_code
-        config, _ = PretrainedConfig.get_config_dict(str(place))
+        read = transformers.PretrainedConfig
+        config, _ = read.get_config_dict(str(place))
         tokenizer = chat.load_tokenizer(str(place), trust_remote_code=trust)
-        return cls(model, place, tokenizer, PretrainedConfig.from_dict(config), head)
+        return cls(model, place, tokenizer, read.from_dict(config), head)
 
     @property
     def context(self) -> int:
         """The most tokens that the model takes, 0 if its config does not say."""
-        return int(getattr(self.text_config, "max_position_embeddings", 0) or 0)
+        return longest(self.text_config)
 
     @property
     def text_config(self) -> Any:
@@ -53,11 +63,24 @@ class Reader:
         return PretrainedConfig.from_dict(part) if part else self.config
 
     def encode(self, request: Request) -> chat.Encoded:
-        """The token ids of a request."""
-        if self.head is None:
+        """The token ids of a request, with whatever the head appends."""
+        if self.head is None or request.kind == "generate":
             return chat.encode(self.tokenizer, request)
-        encoded: chat.Encoded = self.head.encode(self.tokenizer, self.config, request)
-        return encoded
+        return self.head.encode(self.tokenizer, self.config, request)
+
+    def positions(self, ids: Sequence[int]) -> list[int]:
+        """The positions that the head reads; the last one without a head."""
+        if self.head is None:
+            return [len(ids) - 1]
+        return self.head.positions(self.tokenizer, self.config, ids)
+
+    def score(self, rows: Sequence[Sequence[float]]) -> Score:
+        """What the head makes of its raw outputs; without one, the first row's.
+
+        Raises:
+            EngineError: They are not this head's outputs.
+        """
+        return self.head.score(rows) if self.head else Score(tuple(rows[0]))
 
     def shown(self, ids: Sequence[int]) -> str:
         """Token ids as text, each special token between ⟦ and ⟧."""
@@ -74,6 +97,12 @@ class Reader:
             if token is not None:
                 pieces.append(f"⟦{added[token].content}⟧")
         return "".join(pieces)
+
+
+def longest(text_config: Any) -> int:
+    """The most tokens that a model takes, 0 if its config does not say."""
+    said = (getattr(text_config, name, None) for name in CONTEXT)
+    return int(next(filter(None, said), 0))
 
 
 def comparisons(

@@ -15,6 +15,17 @@ from rrm_harness import host
 from rrm_harness.errors import EngineError, PluginError
 from rrm_harness.records import Model
 
+WEIGHTS = (
+    ".safetensors",
+    ".bin",
+    ".pt",
+    ".pth",
+    ".gguf",
+    ".onnx",
+    ".h5",
+    ".msgpack",
+)
+"""Endings of files that hold weights; only the first kind is ever loaded."""
 READERS = 8
 """How many files are hashed at a time."""
 
@@ -114,8 +125,8 @@ def folder(model: Model, *, weights: bool = True) -> Path:
         return local
     from huggingface_hub import snapshot_download
 
-    unwanted = ["*.bin", "*.pt", "*.pth", "*.gguf", "original/*", "*.onnx", "*.msgpack"]
-    unwanted += [] if weights else ["*.safetensors"]
+    foreign = WEIGHTS[1:] if weights else WEIGHTS
+    unwanted = ["original/*", *(f"*{ending}" for ending in foreign)]
     try:
         return Path(
             snapshot_download(
@@ -124,19 +135,22 @@ def folder(model: Model, *, weights: bool = True) -> Path:
         )
     except Exception as error:
         raise EngineError(
-            f"the model '{model.id}' is no folder here and the hub does not give it"
+            f"'{model.id}' is no folder here and the hub does not give it"
             f" ({type(error).__name__}); check the name, the network and, if it is"
-            " gated, your consent and HF_TOKEN; or name a folder with model=FOLDER"
+            " gated, your consent and HF_TOKEN; or name a folder in its place"
         ) from error
 
 
-def fingerprint(model: Model) -> str:
+def fingerprint(model: Model, *, weights: bool = True) -> str:
     """Return what tells these weights from all others, without loading them.
 
     That is the hash of a local folder's files, wherever it lies (a second or so for
-    each gigabyte); on the hub the id and the commit.
+    each gigabyte); on the hub the id and the commit. Without `weights` it is the hash
+    of the other files: what decides which token ids a chat becomes is among them.
     """
     local = Path(model.id).expanduser()
+    if local.is_dir() and not weights:
+        return _hash(local, WEIGHTS)
     if local.is_dir():
         return f"weights {_hash(local)}"
     return f"{model.id}@{commit(model) or 'unknown'}"
@@ -161,12 +175,17 @@ def _commit(name: str, revision: str) -> str:
     return Path(cached).parent.name if isinstance(cached, str) else revision
 
 
-def _hash(place: Path) -> str:
-    """The hash of all files in a folder, hidden ones left out, by name and content."""
+def _hash(place: Path, without: Sequence[str] = ()) -> str:
+    """The hash of a folder's files, by name and content.
+
+    Hidden ones are left out, and those with these endings.
+    """
     files = sorted(
         each
         for each in place.rglob("*")
-        if each.is_file() and not each.relative_to(place).parts[0].startswith(".")
+        if each.is_file()
+        and not each.relative_to(place).parts[0].startswith(".")
+        and not each.name.endswith(tuple(without))
     )
     digest = blake2b(digest_size=16)
     with ThreadPoolExecutor(READERS) as pool:

@@ -78,12 +78,20 @@ def _kind(kind: str) -> Any:
     return Network
 
 
-def two_layers(config: Any, outputs: int) -> Any:
-    """A Linear-ReLU-Linear head, whose weights are `0.*` and `2.*`."""
-    from torch import nn
+def one_layer(config: Any) -> dict[str, Any]:
+    """A head with one output, `v_head.weight`."""
+    from torch.nn import Linear
+
+    return {"v_head": Linear(config.hidden_size, 1, bias=False)}
+
+
+def two_layers(config: Any, outputs: int = 1) -> dict[str, Any]:
+    """A Linear-ReLU-Linear head, whose weights are `score.0.*` and `score.2.*`."""
+    from torch.nn import Linear, ReLU, Sequential
 
     width = config.hidden_size
-    return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, outputs))
+    head = Sequential(Linear(width, width), ReLU(), Linear(width, outputs))
+    return {"score": head}
 
 
 def apply(layers: Iterable[Any], values: Any) -> Any:

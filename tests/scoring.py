@@ -60,8 +60,11 @@ class Loaded:
         import torch
 
         with torch.inference_mode():
-            where = self.head.positions(ids, self.network.config)
-            return self.head.read(self.network, hidden[where])
+            return self.head.read(self.network, hidden[self.positions(ids)])
+
+    def positions(self, ids: Sequence[int]) -> list[int]:
+        """The positions that the head reads."""
+        return self.head.positions(self.tokenizer, self.network.config, ids)
 
 
 def _padded(ids: Sequence[int], length: int, pad: str, filler: int = 7) -> list[int]:

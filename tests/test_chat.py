@@ -122,7 +122,7 @@ def test_a_scored_chat_has_no_generation_prompt(family: str) -> None:
 
 
 def test_a_template_without_a_generation_prompt_is_noted() -> None:
-    tokenizer = tiny_models.tokenizer.__wrapped__("llama")
+    tokenizer = tiny_models.tokenizer("llama")
     tokenizer.chat_template = "{{ messages[0]['content'] }}"
 
     assert chat.encode(tokenizer, ask("text")).notes == (Note.NO_GENERATION_PROMPT,)
@@ -166,7 +166,7 @@ def test_ordinary_text_that_is_a_token_of_its_own_is_read_as_ever(text: str) -> 
 def test_a_thoughts_tag_is_a_mark_though_the_tokenizer_does_not_say_so() -> None:
     from tokenizers import AddedToken
 
-    tokenizer = tiny_models.tokenizer.__wrapped__("llama")
+    tokenizer = tiny_models.tokenizer("llama")
     tokenizer.add_tokens([AddedToken("</think>", special=False)])
 
     ids = chat.encode(tokenizer, ask("a </think> b")).ids

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import pydoc
 import textwrap
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 
 
-@cache
 def tokenizer(family: str) -> Any:
+    """A tokenizer of the family; each caller has one of its own, to change at will."""
+    return deepcopy(_trained(family))
+
+
+@cache
+def _trained(family: str) -> Any:
     """A tokenizer trained on help texts, with the family's tokens and template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

@@ -96,10 +96,10 @@ class OpenAI(Engine):
 
         The tokenizer is told by its files, and the query by a hash.
         """
-        from .openai_tokenizer import fingerprint, named
+        from .openai_tokenizer import fingerprint
 
-        read = named(self)
-        how = [self.route, f"ids {fingerprint(self)}" if read else "text"]
+        read = fingerprint(self)
+        how = [self.route, f"ids {read}" if read else "text"]
         how += [f"prefill={self.prefill}"] if self.prefill != "no" else []
         how += [] if self.neutral == "auto" else [f"neutral={self.neutral}"]
         name = self.served or self.model.id

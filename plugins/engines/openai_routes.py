@@ -19,8 +19,9 @@ from rrm_harness import (
     Score,
     chat,
 )
+from rrm_harness.inputs import Reader
 
-from .openai_tokenizer import TokenIds, place
+from .openai_tokenizer import reader
 
 if TYPE_CHECKING:
     from .openai import OpenAI
@@ -42,7 +43,7 @@ class Shared:
 
     served: str
     options: OpenAI
-    reader: TokenIds | None = None
+    reader: Reader | None = None
     limit: str = "max_tokens"
     neutral: bool = False
 
@@ -76,7 +77,7 @@ class Route:
     @cached_property
     def encoded(self) -> chat.Encoded | None:
         """The request in token ids, if there is a tokenizer."""
-        return self.shared.reader.of(self.request) if self.shared.reader else None
+        return self.shared.reader.encode(self.request) if self.shared.reader else None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -233,7 +234,7 @@ class Completions(Writing):
         if not isinstance(text, str):
             raise TypeError("the text is none")
         if self.shared.reader:
-            text = self.shared.reader.reply(self.ids(), text)
+            text = chat.reply(self.shared.reader.tokenizer, self.ids(), text)
         return self.completion(said, text)
 
 
@@ -367,10 +368,12 @@ class Routes:
     """The route of each request; the tokenizer is loaded when this is made."""
 
     def __init__(self, options: OpenAI) -> None:
-        found = place(options)
-        reader = TokenIds(options.model, found) if found else None
-        served = options.served or options.model.id
-        self._shared = Shared(served, options, reader, neutral=options.neutralizes)
+        served, read = options.served or options.model.id, reader(options)
+        self._shared = Shared(served, options, read, neutral=options.neutralizes)
+        self._task = "classify"
+        if read and read.head:
+            route = read.head.vllm(read.place)
+            self._task = route.task if route else ""
 
     def of(self, request: Request) -> Route:
         """The route of a request.
@@ -390,19 +393,18 @@ class Routes:
         return route(self._shared, request)
 
     def _name(self, request: Request) -> str:
-        reader, named = self._shared.reader, self._shared.options.route
+        named = self._shared.options.route
         if named != "auto":
             return named
         if request.kind == "generate":
-            return "completions" if reader else "chat"
-        if reader and not reader.task:
+            return "completions" if self._shared.reader else "chat"
+        if not self._task:
             head = self._shared.options.model.head
             raise EngineError(
                 f"no server is known to score as the head {head} does; use the engine"
                 " transformers, or say how with route=NAME"
             )
-        pooled = reader and reader.task == "token_classify"
-        return "pooling" if pooled else "classify"
+        return "pooling" if self._task == "token_classify" else "classify"
 
 
 def _messages(request: Request) -> list[dict[str, str]]:

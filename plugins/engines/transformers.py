@@ -22,10 +22,11 @@ from rrm_harness import (
     host,
     models,
 )
+from rrm_harness.libraries import library
 
 from .in_process import Dtype, refuse_wrong_kind
 from .transformers_continuous import Continuous
-from .transformers_loading import Loaded, Placing, library, load, quiet
+from .transformers_loading import EXTRA, Loaded, Placing, load, quiet
 from .transformers_rows import Answered, Row, free_memory
 from .transformers_scoring import Scorer
 from .transformers_writing import Writer, finished
@@ -140,7 +141,7 @@ class Transformers(Engine):
     def _at_work(self) -> Crew:
         """The model and its crew; the first call loads it."""
         if self._crew is None:
-            library("transformers")
+            library("transformers", EXTRA)
             head = self.head
             if head is None and self.model.head:
                 head = host.default().build("heads", self.model.head)
@@ -235,11 +236,7 @@ class Transformers(Engine):
             return scorer.scores([ids], positions=positions)[0]
 
     def _encoded(self, request: Request) -> chat.Encoded:
-        loaded = self._able(request.kind).loaded
-        if loaded.head is None:
-            return chat.encode(loaded.tokenizer, request)
-        config = loaded.network.config
-        return loaded.head.encode(loaded.tokenizer, config, request)
+        return self._able(request.kind).loaded.encode(request)
 
     def _able(self, kind: str) -> Crew:
         """The crew, if the model can do that: with a head it scores, else it writes."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from .transformers_loading import Loaded, capped, library
+from rrm_harness.libraries import library
+
+from .transformers_loading import EXTRA, Loaded, capped
 from .transformers_rows import Row
 
 PAGE = 32
@@ -109,7 +111,7 @@ class Continuous:
 
     def _open(self) -> None:
         """Start a scheduler whose cache fits what waits; on a GPU it sizes itself."""
-        transformers = library("transformers")
+        transformers = library("transformers", EXTRA)
         sizes: dict[str, Any] = {}
         if self.loaded.device.type == "cpu":
             self._room = max(map(_needs, self._later.values()))

@@ -8,21 +8,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from rrm_harness import EngineError, Model, SpecError, chat, models
+from rrm_harness import EngineError, Model, Request, SpecError, chat, models
 from rrm_harness.heads import Head, refuse_random
+from rrm_harness.inputs import longest
+from rrm_harness.libraries import library
 
 from .in_process import Dtype, ends, precision
 
-CONTEXT = (
-    "max_position_embeddings",
-    "n_positions",
-    "max_sequence_length",
-    "seq_length",
-)
-"""What configs call the most tokens that the model can read."""
+EXTRA = "transformers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ class Placing:
             SpecError: There is no such device.
             EngineError: The model has no config.
         """
-        torch = library("torch")
+        torch = library("torch", EXTRA)
         chosen = device if device != "auto" else _best_device(torch)
         on_gpu = chosen != "cpu"
         if on_gpu and not torch.cuda.is_available():
@@ -67,7 +62,7 @@ class Placing:
     def options(self) -> dict[str, Any]:
         """What `from_pretrained` is told."""
         said: dict[str, Any] = {
-            "dtype": getattr(library("torch"), self.dtype),
+            "dtype": getattr(library("torch", EXTRA), self.dtype),
             "use_safetensors": True,
         }
         if self.attention:
@@ -79,7 +74,7 @@ class Placing:
         return said
 
 
-def _best_device(torch: ModuleType) -> str:
+def _best_device(torch: Any) -> str:
     if not torch.cuda.is_available():
         return "cpu"
     return "spread" if torch.cuda.device_count() > 1 else "cuda"
@@ -94,6 +89,17 @@ class Loaded:
     head: Head | None
     ends: tuple[int, ...] = ()
 
+    def encode(self, request: Request) -> chat.Encoded:
+        """The token ids of a request, with whatever the head appends."""
+        if self.head is None:
+            return chat.encode(self.tokenizer, request)
+        return self.head.encode(self.tokenizer, self.network.config, request)
+
+    def positions(self, ids: Sequence[int]) -> list[int]:
+        """The positions that the head reads."""
+        assert self.head is not None  # noqa: S101 - the engine asks none without one
+        return self.head.positions(self.tokenizer, self.network.config, ids)
+
     @property
     def device(self) -> Any:
         """Where input ids go."""
@@ -102,14 +108,7 @@ class Loaded:
     @property
     def context(self) -> int:
         """The most tokens of prompt and reply together; 0 if the config says none."""
-        config = self.network.config
-        text = (
-            config.get_text_config() if hasattr(config, "get_text_config") else config
-        )
-        for name in CONTEXT:
-            if getattr(text, name, None):
-                return int(getattr(text, name))
-        return 0
+        return longest(self.network.config.get_text_config())
 
 
 def load(model: Model, head: Head | None, placing: Placing) -> Loaded:
@@ -119,9 +118,9 @@ def load(model: Model, head: Head | None, placing: Placing) -> Loaded:
         EngineError: It does not load, lacks weights, or its own code leaves buffers
             unset.
     """
-    library("transformers")
+    library("transformers", EXTRA)
     if placing.device != "cpu":
-        library("accelerate")
+        library("accelerate", EXTRA)
     place = models.folder(model)
     trusted = model.trust_remote_code
     options = placing.options | {"trust_remote_code": trusted}
@@ -136,27 +135,10 @@ def load(model: Model, head: Head | None, placing: Placing) -> Loaded:
     return Loaded(tokenizer, network, head, ending)
 
 
-def library(name: str) -> ModuleType:
-    """Import a library of the extra.
-
-    Raises:
-        EngineError: It is not installed; names the extra.
-    """
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise EngineError(
-            f"the transformers engine needs {name} ({error}); run"
-            " pip install 'rrm-harness[transformers]'"
-        ) from error
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers' warnings and progress bars off the screen, then undo that."""
-    told = library("transformers.utils.logging")
+    told = library("transformers.utils.logging", EXTRA)
     level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
     told.set_verbosity(logging.CRITICAL)
     told.disable_progress_bar()
@@ -187,7 +169,7 @@ def _told(place: Path, read: Any, options: dict[str, Any]) -> Any:
 
 
 def _load_writer(place: Path, **options: Any) -> Any:
-    network, told = library("transformers").AutoModelForCausalLM.from_pretrained(
+    network, told = library("transformers", EXTRA).AutoModelForCausalLM.from_pretrained(
         place, output_loading_info=True, **options
     )
     refuse_random(place, told)
@@ -201,7 +183,7 @@ def _ends(network: Any, tokenizer: Any) -> tuple[int, ...]:
     """
     text = network.config.get_text_config()
     published = network.generation_config.eos_token_id
-    network.generation_config = library("transformers").GenerationConfig()
+    network.generation_config = library("transformers", EXTRA).GenerationConfig()
     return ends(published, getattr(text, "eos_token_id", None), tokenizer.eos_token_id)
 
 
@@ -284,6 +266,6 @@ def _unsaved(module: Any) -> Iterator[tuple[str, Any]]:
 
 def _built_anew(module: Any) -> Any:
     """The same class, its buffers computed and its weights left without memory."""
-    accelerate = library("accelerate")
+    accelerate = library("accelerate", EXTRA)
     with accelerate.init_empty_weights(include_buffers=False):
         return type(module)(module.config)

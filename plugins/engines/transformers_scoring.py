@@ -85,8 +85,7 @@ class Scorer:
 
         `positions` are read instead of those that the head would choose.
         """
-        config = self.loaded.network.config
-        read = [list(positions or self._head.positions(text, config)) for text in texts]
+        read = [list(positions or self.loaded.positions(text)) for text in texts]
         hidden = self._shared(texts, read, shared) if shared else None
         if hidden is None:
             whole, _ = self._hidden(texts)

@@ -9,8 +9,9 @@ from math import inf
 from typing import Any
 
 from rrm_harness import Completion, chance, chat
+from rrm_harness.libraries import library
 
-from .transformers_loading import Loaded, library
+from .transformers_loading import EXTRA, Loaded
 from .transformers_rows import Answered, Row, Waiting, answered
 
 MORE = 8
@@ -86,7 +87,7 @@ def _weight(rows: Sequence[Row]) -> int:
 
 def decoding(loaded: Loaded, rows: Sequence[Row]) -> Any:
     """Greedy until the model ends the text: sampled tokens are forced by `Steps`."""
-    return library("transformers").GenerationConfig(
+    return library("transformers", EXTRA).GenerationConfig(
         max_new_tokens=max(row.request.max_tokens for row in rows),
         do_sample=False,
         eos_token_id=list(loaded.ends) or None,

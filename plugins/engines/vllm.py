@@ -23,11 +23,12 @@ from rrm_harness import (
     models,
 )
 from rrm_harness.inputs import Reader
+from rrm_harness.libraries import refuse_missing
 
 from .in_process import precision, refuse_wrong_kind
 from .vllm_checkpoint import adapted
 from .vllm_requests import Row, Waiting, ends, pooling, sampling, scored, written
-from .vllm_running import Running, refusals, refuse_missing, start
+from .vllm_running import Running, refusals, start
 
 
 @dataclass
@@ -113,14 +114,14 @@ class Vllm(Engine):
     def _precision(self) -> str:
         if self.dtype != "auto":
             return self.dtype
-        refuse_missing()
+        refuse_missing("vllm", "vllm")
         import torch
 
         return precision(self.model, self.dtype, on_gpu=torch.cuda.is_available())
 
     @cached_property
     def _reader(self) -> Reader:
-        refuse_missing()
+        refuse_missing("vllm", "vllm")
         return Reader.of(self.model)
 
     @cached_property

@@ -8,50 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import EngineError, Route
+from rrm_harness import EngineError, Route, checkpoints
 
-INDEX = "model.safetensors.index.json"
 DECODER = ("model.", "lm_head.")
 """What the names of weights begin with that are no head's."""
-LONGEST = 100 << 20
-"""No header has more bytes: safetensors allows none."""
-
-
-def weights(place: Path) -> dict[str, Path]:
-    """Each weight's name and the file that holds it, by the files' own headers.
-
-    Raises:
-        EngineError: There are no safetensors, or one cannot be read.
-    """
-    index = place / INDEX
-    if index.exists():
-        listed = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        files = [place / name for name in sorted(listed)]
-    else:
-        files = sorted(place.glob("*.safetensors"))
-    if not files:
-        raise EngineError(f"{place} has no safetensors; name a folder with some")
-    return {
-        name: file
-        for file in files
-        for name in _header(file)[0]
-        if name != "__metadata__"
-    }
-
-
-def _header(file: Path) -> tuple[dict[str, Any], int]:
-    """A file's header, and where what it describes begins."""
-    try:
-        with file.open("rb") as opened:
-            size = int.from_bytes(opened.read(8), "little")
-            if size > LONGEST:
-                raise ValueError(f"a header of {size} bytes")
-            found: dict[str, Any] = json.loads(opened.read(size))
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f"{file} is not readable safetensors ({error}); download it again"
-        ) from error
-    return found, 8 + size
 
 
 def adapted(place: Path, route: Route | None, into: str) -> Path:
@@ -70,24 +30,24 @@ def adapted(place: Path, route: Route | None, into: str) -> Path:
     """
     if route is None:
         return place
-    held = weights(place)
+    held = checkpoints.weights(place)
     _refuse_headless(place, route, held)
     if not route.overrides and not route.renamed:
         return place
     made = Path(into)
     copied = {file for name, file in held.items() if name in route.renamed}
-    changed = {*copied, place / INDEX, place / "config.json"}
+    changed = {*copied, place / checkpoints.INDEX, place / "config.json"}
     for each in place.iterdir():
         if each not in changed:
             (made / each.name).symlink_to(each.resolve())
     for file in copied:
         _copy(file, made / file.name, route.renamed)
     _write(made / "config.json", _config(place, route))
-    if (place / INDEX).exists():
+    if (place / checkpoints.INDEX).exists():
         names = {
             route.renamed.get(name, name): file.name for name, file in held.items()
         }
-        _write(made / INDEX, {"metadata": {}, "weight_map": names})
+        _write(made / checkpoints.INDEX, {"metadata": {}, "weight_map": names})
     return made
 
 
@@ -109,7 +69,7 @@ def _refuse_headless(place: Path, route: Route, held: Mapping[str, Path]) -> Non
 
 def _copy(file: Path, target: Path, renamed: Mapping[str, str]) -> None:
     """Copy a file with other names for its weights; what they hold stays as it is."""
-    header, start = _header(file)
+    header, start = checkpoints.header(file)
     named = {renamed.get(name, name): where for name, where in header.items()}
     text = json.dumps(named).encode()
     text += b" " * (-len(text) % 8)

@@ -148,8 +148,8 @@ def scored(reader: Reader, row: Row, output: Any) -> Completion:
     if data.dim() == 1:
         rows = [data.tolist()]
     else:
-        rows = data[reader.head.positions(row.ids, reader.config)].tolist()
-    score = reader.head.score(rows)
+        rows = data[reader.positions(row.ids)].tolist()
+    score = reader.score(rows)
     return Completion(
         scores=tuple(score.values),
         attributes=score.attributes,

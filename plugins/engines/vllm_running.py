@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from rrm_harness import EngineError, Route
+from rrm_harness.libraries import library
 
 QUIET = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_LOGGING_STREAM": "ext://sys.stderr"}
 """Unless the user says otherwise: standard output is for the report."""
@@ -99,11 +99,10 @@ def start(name: str, arguments: Mapping[str, Any], route: Route | None) -> Runni
         os.environ.setdefault(variable, value)
     with quiet():
         try:
-            import vllm
-            from vllm.config import PoolerConfig
-        except ImportError as error:
+            vllm = library("vllm", "vllm")
+        except EngineError:
             before.restore()
-            raise _missing(str(error)) from error
+            raise
         told = {
             "generation_config": "vllm",  # the checkpoint's sampling is not ours
             "max_logprobs": -1,
@@ -117,7 +116,7 @@ def start(name: str, arguments: Mapping[str, Any], route: Route | None) -> Runni
             read: Any = "LAST" if route.task == "classify" else "ALL"
             told["runner"] = "pooling"
             told["skip_tokenizer_init"] = True  # we hand token ids over
-            told["pooler_config"] = PoolerConfig(
+            told["pooler_config"] = vllm.config.PoolerConfig(
                 pooling_type=read, use_activation=False
             )
         try:
@@ -139,27 +138,11 @@ def _on_cpu() -> bool:
     return bool(current_platform.is_cpu())
 
 
-def refuse_missing() -> None:
-    """Refuse to begin without vLLM, before anything else takes its time.
-
-    Raises:
-        EngineError: It is not installed; names the extra.
-    """
-    if find_spec("vllm") is None:
-        raise _missing("it is not installed")
-
-
 def refusals() -> tuple[type[Exception], ...]:
     """What vLLM raises when a request is at fault, and not itself."""
     from vllm import exceptions
 
     return ValueError, getattr(exceptions, "VLLMClientError", ValueError)
-
-
-def _missing(problem: str) -> EngineError:
-    return EngineError(
-        f"the vllm engine needs vLLM ({problem}); run pip install 'rrm-harness[vllm]'"
-    )
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ from rrm_harness import (
     EngineError,
     Head,
     Register,
-    Request,
     Score,
-    chat,
     hookimpl,
     networks,
 )
@@ -45,7 +42,6 @@ OBJECTIVES = (
 )
 
 
-@dataclass
 class ArmoRM(Head):
     """ArmoRM-Llama3-8B-v0.1: a gated sum of nineteen rewards; they are kept too.
 
@@ -58,13 +54,6 @@ class ArmoRM(Head):
     import.
     """
 
-    _turn: tuple[int, ...] = field(default=(), init=False, repr=False)
-
-    def encode(self, tokenizer: Any, config: Any, request: Request) -> chat.Encoded:
-        ids = tokenizer(TURN, add_special_tokens=False)["input_ids"]
-        self._turn = tuple(ids)
-        return chat.encode(tokenizer, request)
-
     def load(self, place: Path, **options: Any) -> Any:
         said = networks.config(place, "LlamaForRewardModelWithGating")
         if said.get("num_objectives", len(OBJECTIVES)) != len(OBJECTIVES):
@@ -74,10 +63,10 @@ class ArmoRM(Head):
             )
         return networks.load(place, "Llama", _parts, **options)
 
-    def positions(self, ids: Sequence[int], config: Any) -> list[int]:
-        turn = self._turn
+    def positions(self, tokenizer: Any, config: Any, ids: Sequence[int]) -> list[int]:
+        turn = tokenizer(TURN, add_special_tokens=False)["input_ids"]
         for start in range(len(ids) - len(turn), -1, -1):
-            if turn and tuple(ids[start : start + len(turn)]) == turn:
+            if list(ids[start : start + len(turn)]) == turn:
                 return [start, len(ids) - 1]
         raise EngineError(
             "ArmoRM's gate reads where the assistant's turn begins, and this chat has"

@@ -41,7 +41,7 @@ class Athene(Head):
 
     def load(self, place: Path, **options: Any) -> Any:
         networks.config(place, ARCHITECTURE)
-        return networks.load(place, "Llama", _parts, **options)
+        return networks.load(place, "Llama", networks.one_layer, **options)
 
     def read(self, network: Any, hidden: Any) -> Score:
         return self.score(networks.apply([network.v_head], hidden).tolist())
@@ -55,12 +55,6 @@ class Athene(Head):
             },
             renamed={"v_head.weight": "score.weight"},
         )
-
-
-def _parts(config: Any) -> dict[str, Any]:
-    from torch.nn import Linear
-
-    return {"v_head": Linear(config.hidden_size, 1, bias=False)}
 
 
 @hookimpl

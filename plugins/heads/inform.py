@@ -18,14 +18,10 @@ class Inform(Head):
 
     def load(self, place: Path, **options: Any) -> Any:
         networks.config(place, "INFORMForSequenceClassification")
-        return networks.load(place, "Llama", _parts, **options)
+        return networks.load(place, "Llama", networks.two_layers, **options)
 
     def read(self, network: Any, hidden: Any) -> Score:
         return self.score(networks.apply(network.score, hidden).tolist())
-
-
-def _parts(config: Any) -> dict[str, Any]:
-    return {"score": networks.two_layers(config, 1)}
 
 
 @hookimpl

@@ -14,6 +14,7 @@ from rrm_harness import (
     Route,
     Score,
     chat,
+    checkpoints,
     hookimpl,
     networks,
 )
@@ -55,7 +56,7 @@ class InternLM2(Head):
         config = _as_llama(place, said)
         weights = dict(_converted(place, config))
         told = options | {"config": config, "state_dict": weights}
-        return networks.load(place, "Llama", _parts, **told)
+        return networks.load(place, "Llama", networks.one_layer, **told)
 
     def read(self, network: Any, hidden: Any) -> Score:
         return self.score(networks.apply([network.v_head], hidden).tolist())
@@ -93,10 +94,7 @@ def _converted(place: Path, config: Any) -> Iterator[tuple[str, Any]]:
     """The checkpoint's weights under the names of a Llama's."""
     from safetensors.torch import load_file
 
-    files = sorted(place.glob("*.safetensors"))
-    if not files:
-        raise EngineError(f"{place} has no safetensors; name a folder with some")
-    for file in files:
+    for file in checkpoints.files(place):
         for name, weights in load_file(file).items():
             if name.endswith(".attention.wqkv.weight"):
                 layer = name.removesuffix("attention.wqkv.weight")
@@ -119,12 +117,6 @@ def _renamed(name: str) -> str:
     for theirs, ours in RENAMED.items():
         name = name.replace(theirs, ours)
     return name
-
-
-def _parts(config: Any) -> dict[str, Any]:
-    from torch.nn import Linear
-
-    return {"v_head": Linear(config.hidden_size, 1, bias=False)}
 
 
 @hookimpl

@@ -67,7 +67,7 @@ class PairRM(Head):
         network.config.max_position_embeddings = LONGEST
         return network
 
-    def positions(self, ids: Sequence[int], config: Any) -> list[int]:
+    def positions(self, tokenizer: Any, config: Any, ids: Sequence[int]) -> list[int]:
         return [ids.index(getattr(config, name)) for name in _IDS]
 
     def read(self, network: Any, hidden: Any) -> Score:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ _PRIVATE = range(0xE100, 0xF8FF)
 """Characters without a meaning; one of them stands for the marker in a text."""
 
 
-@dataclass
 class Process(Head):
     """Qwen2.5-Math-PRM-7B and -72B: whether each step is right, 0-1 each.
 
@@ -39,17 +39,15 @@ class Process(Head):
     name has no further marker.
     """
 
-    _marker: int = field(default=-1, init=False, repr=False)
-
     def encode(self, tokenizer: Any, config: Any, request: Request) -> chat.Encoded:
-        self._marker = _id(tokenizer)
+        marker = _id(tokenizer)
         *prompt, response = request.messages
         steps = _steps(response.content)
         sign = _unused(each.content for each in request.messages)
         marked = Message(response.role, "".join(step + sign for step in steps))
         asked = replace(request, messages=(*prompt, marked))
-        found = chat.encode(tokenizer, asked, {sign: self._marker})
-        if found.ids.count(self._marker) != len(steps):
+        found = chat.encode(tokenizer, asked, {sign: marker})
+        if found.ids.count(marker) != len(steps):
             raise EngineError(
                 "the model's chat template drops part of the response, so that some of"
                 " its steps would have no score; use the template of the model's card"
@@ -58,10 +56,12 @@ class Process(Head):
 
     def load(self, place: Path, **options: Any) -> Any:
         networks.config(place, ARCHITECTURE)
-        return networks.load(place, "Qwen2", _parts, **options)
+        head = partial(networks.two_layers, outputs=2)
+        return networks.load(place, "Qwen2", head, **options)
 
-    def positions(self, ids: Sequence[int], config: Any) -> list[int]:
-        return [index for index, each in enumerate(ids) if each == self._marker]
+    def positions(self, tokenizer: Any, config: Any, ids: Sequence[int]) -> list[int]:
+        marker = _id(tokenizer)
+        return [index for index, each in enumerate(ids) if each == marker]
 
     def read(self, network: Any, hidden: Any) -> Score:
         return self.score(networks.apply(network.score, hidden).tolist())
@@ -100,10 +100,6 @@ def _steps(response: str) -> list[str]:
 def _unused(texts: Iterable[str]) -> str:
     used = set("".join(texts))
     return next(chr(code) for code in _PRIVATE if chr(code) not in used)
-
-
-def _parts(config: Any) -> dict[str, Any]:
-    return {"score": networks.two_layers(config, 2)}
 
 
 @hookimpl

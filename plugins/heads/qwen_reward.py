@@ -21,7 +21,7 @@ class QwenReward(Head):
 
     def load(self, place: Path, **options: Any) -> Any:
         networks.config(place, ARCHITECTURE)
-        return networks.load(place, "Qwen2", _parts, **options)
+        return networks.load(place, "Qwen2", networks.two_layers, **options)
 
     def read(self, network: Any, hidden: Any) -> Score:
         return self.score(networks.apply(network.score, hidden).tolist())
@@ -29,10 +29,6 @@ class QwenReward(Head):
     def vllm(self, place: Path) -> Route | None:
         networks.config(place, ARCHITECTURE)
         return Route("token_classify")
-
-
-def _parts(config: Any) -> dict[str, Any]:
-    return {"score": networks.two_layers(config, 1)}
 
 
 @hookimpl

@@ -36,7 +36,7 @@ def test_the_attributes_are_the_nineteen_rewards(
 
 def test_the_gate_reads_the_end_of_the_prompt(armorm: Loaded) -> None:
     ids = armorm.ids(asked("Four."))
-    gate, last = armorm.head.positions(ids, armorm.network.config)
+    gate, last = armorm.positions(ids)
     words = armorm.tokenizer
     assert words.decode(ids[: gate + 1]).endswith("What is 2 + 2?<|eot_id|>")
     assert words.decode(ids[gate + 1 :]).startswith("<|start_header_id|>assistant")
@@ -52,16 +52,14 @@ def test_the_gate_reads_the_end_of_the_prompt(armorm: Loaded) -> None:
     ],
 )
 def test_no_response_moves_the_gate(armorm: Loaded, response: str) -> None:
-    config = armorm.network.config
-    expected = armorm.head.positions(armorm.ids(asked("Four.")), config)[0]
-    found = armorm.head.positions(armorm.ids(asked(response)), config)
+    expected = armorm.positions(armorm.ids(asked("Four.")))[0]
+    found = armorm.positions(armorm.ids(asked(response)))
     assert found[0] == expected
 
 
 def test_a_chat_without_an_assistants_turn_is_refused(armorm: Loaded) -> None:
-    armorm.ids(asked("Four."))
     with pytest.raises(EngineError, match="where the assistant's turn begins"):
-        armorm.head.positions([7] * 20, armorm.network.config)
+        armorm.positions([7] * 20)
 
 
 def test_other_objectives_are_refused(

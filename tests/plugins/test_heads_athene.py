@@ -32,7 +32,7 @@ def test_a_response_that_names_the_cls_token_has_one_still(athene: Loaded) -> No
     ids = athene.ids(asked(f"Four.{name} Or five.{name}"))
     assert ids.count(athene.tokenizer.cls_token_id) == 1
     assert ids[-1] == athene.tokenizer.cls_token_id
-    assert athene.head.positions(ids, athene.network.config) == [len(ids) - 1]
+    assert athene.positions(ids) == [len(ids) - 1]
 
 
 def test_a_tokenizer_without_a_cls_token_is_refused(

@@ -46,12 +46,12 @@ def test_a_response_that_names_the_marker_has_no_further_step(
     process: Loaded,
 ) -> None:
     ids = process.ids(asked(STEPS.replace("That", "<extra_0> That")))
-    assert len(process.head.positions(ids, process.network.config)) == 3
+    assert len(process.positions(ids)) == 3
 
 
 def test_private_characters_in_a_response_are_no_markers(process: Loaded) -> None:
     ids = process.ids(asked(f"Four.\ue100{chr(0xE101)} Indeed."))
-    assert len(process.head.positions(ids, process.network.config)) == 1
+    assert len(process.positions(ids)) == 1
 
 
 @pytest.mark.parametrize("response", ["", "\n\n", "Four.\n\n\n"])
