@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from rrm_harness import Engine, Message, Model, Request, host
+from rrm_harness.inputs import completions
 
 BODY = (
     b'{"choices":[{"message":{"content":"[[A]]"},"finish_reason":"stop"}],'
@@ -76,16 +77,12 @@ def null_server(delay: float) -> Iterator[str]:
 
 def rate(engine: Engine, count: int) -> float:
     """Requests a second, the first one not counted."""
-
-    def ask(first: int, number: int) -> None:
-        for ticket in range(first, first + number):
-            engine.submit(ticket, Request((Message("user", f"{PROMPT}{ticket}"),)))
-        while number:
-            number -= len(list(engine.collect()))
-
-    ask(0, 1)
+    first, *asked = (
+        Request((Message("user", f"{PROMPT}{number}"),)) for number in range(count + 1)
+    )
+    completions(engine, [first])
     started = time.perf_counter()
-    ask(1, count)
+    completions(engine, asked)
     return count / (time.perf_counter() - started)
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rrm_harness import Completion, Message, Model, Request, chat, host
+from rrm_harness import Message, Model, Request, chat, host
+from rrm_harness.inputs import completions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import tiny_models
@@ -67,15 +68,6 @@ def engine(folder: Path, head: str = "", **options: Any) -> Any:
     return factory(Model(str(folder), head=head), device="cpu", **options)
 
 
-def answered(running: Any, requests: Sequence[Request]) -> list[Completion]:
-    for ticket, request in enumerate(requests):
-        running.submit(ticket, request)
-    done: dict[int, Completion] = {}
-    while len(done) < len(requests):
-        done.update(running.collect())
-    return [done[ticket] for ticket in range(len(requests))]
-
-
 def by_eights(folder: Path, requests: Sequence[Request]) -> Callable[[], list[float]]:
     """The plain way; the tokenizing is timed too, as it is in the engine."""
     import torch
@@ -119,7 +111,7 @@ def score(folder: Path, label: str, requests: Sequence[Request]) -> None:
     running = engine(folder, HEAD)
     running.tokens(requests[0])  # loads
     expected, plain = best(by_eights(folder, requests))
-    told, seconds = best(lambda: answered(running, requests))
+    told, seconds = best(lambda: completions(running, requests))
     furthest = max(
         abs(one - each.scores[0]) for one, each in zip(expected, told, strict=True)
     )
@@ -153,7 +145,7 @@ def write(folder: Path, count: int) -> None:
         running = engine(folder, **options)
         running.tokens(asked[0])
         told, seconds = best(
-            lambda running=running, asked=asked: answered(running, asked)
+            lambda running=running, asked=asked: completions(running, asked)
         )
         plain = plain or seconds
         row(label, sum(each.completion_tokens for each in told), seconds, plain)

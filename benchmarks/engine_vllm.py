@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rrm_harness import Message, Model, Request, host
+from rrm_harness.inputs import completions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import tiny_models
@@ -51,18 +52,12 @@ def requests(prompts: int, kind: Any) -> list[Request]:
 
 def timed(engine: Any, asked: Sequence[Request]) -> tuple[float, int, int]:
     """Seconds, tokens read and tokens written; the first request starts the engine."""
-    engine.submit(-1, asked[0])
-    while not list(engine.collect()):
-        pass
+    completions(engine, asked[:1])
     started = time.perf_counter()
-    for ticket, request in enumerate(asked):
-        engine.submit(ticket, request)
-    done: dict[int, Any] = {}
-    while len(done) < len(asked):
-        done.update(engine.collect())
+    done = completions(engine, asked)
     seconds = time.perf_counter() - started
-    read = sum(each.prompt_tokens for each in done.values())
-    return seconds, read, sum(each.completion_tokens for each in done.values())
+    read = sum(each.prompt_tokens for each in done)
+    return seconds, read, sum(each.completion_tokens for each in done)
 
 
 def row(folder: Path, head: str, asked: Sequence[Request], caching: bool) -> None:

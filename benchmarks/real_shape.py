@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from rrm_harness import Comparison, Engine, Example, Judge, Request, host
+from rrm_harness.inputs import completions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import tiny_models
@@ -67,16 +68,13 @@ def asked(judge: Judge, count: int, tokens: int) -> list[Request]:
 
 def run(engine: Engine, requests: list[Request]) -> tuple[float, int, int]:
     """Seconds, prompt tokens and written tokens of all requests."""
-    started, done, read, wrote = time.monotonic(), 0, 0, 0
-    for ticket, request in enumerate(requests):
-        engine.submit(ticket, request)
-    while done < len(requests):
-        for _, completion in engine.collect():
-            if completion.failure:
-                raise SystemExit(f"{completion.failure}: {completion.text}")
-            done += 1
-            read += completion.prompt_tokens
-            wrote += completion.completion_tokens
+    started = time.monotonic()
+    done = completions(engine, requests)
+    for each in done:
+        if each.failure:
+            raise SystemExit(f"{each.failure}: {each.text}")
+    read = sum(each.prompt_tokens for each in done)
+    wrote = sum(each.completion_tokens for each in done)
     return time.monotonic() - started, read, wrote
 
 

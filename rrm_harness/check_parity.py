@@ -14,7 +14,7 @@ from math import exp, inf, isfinite
 from typing import Any
 
 from rrm_harness.errors import EngineError
-from rrm_harness.inputs import comparisons, requests
+from rrm_harness.inputs import comparisons, completions, requests
 from rrm_harness.records import (
     Comparison,
     Completion,
@@ -125,8 +125,8 @@ def _answers(make: Make, rows: Sequence[Asked]) -> Answered:
     asked = [row.request for row in rows]
     engine = make()
     try:
-        together = _run(engine, asked)
-        alone = [_run(engine, [each])[0] for each in asked[:ALONE]]
+        together = completions(engine, asked)
+        alone = [completions(engine, [each])[0] for each in asked[:ALONE]]
         tokens = getattr(engine, "tokens", None)
         ids = [tuple(tokens(each)) for each in asked] if tokens else []
     finally:
@@ -135,20 +135,10 @@ def _answers(make: Make, rows: Sequence[Asked]) -> Answered:
         return Answered(together, alone, alone, ids)
     engine = make()
     try:
-        again = [_run(engine, [each])[0] for each in asked[:ALONE]]
+        again = [completions(engine, [each])[0] for each in asked[:ALONE]]
     finally:
         engine.close()
     return Answered(together, alone, again, ids)
-
-
-def _run(engine: Engine, asked: Sequence[Request]) -> list[Completion]:
-    """Submit all, then collect until all are there; in the order asked."""
-    found: dict[int, Completion] = {}
-    for ticket, request in enumerate(asked):
-        engine.submit(ticket, request)
-    while len(found) < len(asked):
-        found.update(engine.collect())
-    return [found[ticket] for ticket in range(len(asked))]
 
 
 def _compare(

@@ -12,7 +12,16 @@ from rrm_harness import chat, host, models
 from rrm_harness.errors import DataError, SpecError
 from rrm_harness.heads import Head, Score
 from rrm_harness.libraries import library
-from rrm_harness.records import Comparison, Dataset, Example, Judge, Model, Request
+from rrm_harness.records import (
+    Comparison,
+    Completion,
+    Dataset,
+    Engine,
+    Example,
+    Judge,
+    Model,
+    Request,
+)
 
 CONTEXT = (
     "max_position_embeddings",
@@ -131,6 +140,16 @@ def comparisons(
 def _fits(judge: Judge, example: Example) -> bool:
     shown = len(example.responses)
     return judge.pointwise or judge.fewest <= shown <= (judge.most or shown)
+
+
+def completions(engine: Engine, requests: Sequence[Request]) -> list[Completion]:
+    """Ask an engine all of it, and wait; in the requests' order."""
+    for ticket, request in enumerate(requests):
+        engine.submit(ticket, request)
+    found: dict[int, Completion] = {}
+    while len(found) < len(requests):
+        found.update(engine.collect())
+    return [found[ticket] for ticket in range(len(requests))]
 
 
 def requests(judge: Judge, comparison: Comparison) -> list[tuple[int, Request]]:

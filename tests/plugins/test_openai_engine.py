@@ -31,6 +31,7 @@ from rrm_harness import (
     host,
 )
 from rrm_harness.chat import encode, load_tokenizer
+from rrm_harness.inputs import completions
 from rrm_harness.records import described
 from rrm_harness.testing import FakeModelJudge
 
@@ -68,14 +69,9 @@ def scoring(text: str = "an answer", **options: Any) -> Request:
 def answers(running: Engine, *requests: Request) -> list[Completion]:
     """The completions in the requests' order; the engine is closed."""
     try:
-        for ticket, request in enumerate(requests):
-            running.submit(ticket, request)
-        found: dict[int, Completion] = {}
-        while len(found) < len(requests):
-            found |= dict(running.collect())
+        return completions(running, requests)
     finally:
         running.close()
-    return [found[ticket] for ticket in range(len(requests))]
 
 
 def first_wins(comparison: Comparison) -> Judgment:

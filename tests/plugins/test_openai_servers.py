@@ -18,6 +18,7 @@ from rrm_harness import (
     evaluate,
     host,
 )
+from rrm_harness.inputs import completions
 from rrm_harness.testing import FakeModelJudge
 
 OPENAI: Callable[..., Engine] = host.default().lookup("engines", "openai").thing
@@ -49,15 +50,10 @@ def vllm_url(
 
 
 def answers(running: Engine, *requests: Request) -> list[Completion]:
-    found: dict[int, Completion] = {}
     try:
-        for ticket, request in enumerate(requests):
-            running.submit(ticket, request)
-        while len(found) < len(requests):
-            found |= dict(running.collect())
+        return completions(running, requests)
     finally:
         running.close()
-    return [found[ticket] for ticket in range(len(requests))]
 
 
 def template(folder: Path, request: Request) -> list[int]:

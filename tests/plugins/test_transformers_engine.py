@@ -33,6 +33,7 @@ from rrm_harness import (
     host,
 )
 from rrm_harness.heads import Head, Score
+from rrm_harness.inputs import completions
 from rrm_harness.records import Engine
 
 Tiny = Callable[[str], Path]
@@ -60,18 +61,11 @@ def scorer(folder: Path, options: str = "", head: str = HEAD) -> Any:
 
 
 def answers(running: Engine, requests: Sequence[Request]) -> list[Completion]:
-    """Submit all requests, collect until all are there, and let the model go."""
-    for ticket, request in enumerate(requests):
-        running.submit(ticket, request)
-    return closed(running, len(requests))
-
-
-def closed(running: Engine, count: int) -> list[Completion]:
-    done: dict[int, Completion] = {}
-    while len(done) < count:
-        done.update(running.collect())
-    running.close()
-    return [done[ticket] for ticket in sorted(done)]
+    """The completions, in the requests' order; the model is let go."""
+    try:
+        return completions(running, requests)
+    finally:
+        running.close()
 
 
 def write(text: str, **asked: Any) -> Request:
@@ -527,8 +521,8 @@ def test_a_long_row_that_needs_memory_leaves_short_ones_their_batches(
     tiny: Tiny,
 ) -> None:
     running = engine(tiny("llama"), "batching=static")
-    for ticket in range(17):
-        running.submit(ticket, write("word " * (1 if ticket else 900), max_tokens=2))
+    asked = [write("word " * words, max_tokens=2) for words in (900, *[1] * 16)]
+    running.tokens(asked[0])  # loads the model
     network = running._crew.loaded.network
     real, sizes = network.generate, []
 
@@ -539,7 +533,7 @@ def test_a_long_row_that_needs_memory_leaves_short_ones_their_batches(
         return real(ids, **options)
 
     network.generate = scarce
-    closed(running, 17)
+    answers(running, asked)
     assert sizes == [17, 8, 4, 2, 1, 16]
 
 

@@ -21,7 +21,6 @@ from scoring import asked
 from rrm_harness import (
     Comparison,
     Completion,
-    Engine,
     EngineError,
     Failure,
     Judgment,
@@ -33,6 +32,7 @@ from rrm_harness import (
     evaluate,
     host,
 )
+from rrm_harness.inputs import completions
 from rrm_harness.recipe import Recipe, RewardModel, judged
 
 CLOSE: dict[str, Any] = {"rel": 1e-5, "abs": 1e-5}
@@ -63,16 +63,6 @@ def start() -> Iterator[Start]:
     yield engine
     for each in at_work.values():
         each.close()
-
-
-def answers(engine: Engine, requests: Sequence[Request]) -> list[Completion]:
-    """Submit all, collect until all are there; in the order asked."""
-    for ticket, request in enumerate(requests):
-        engine.submit(ticket, request)
-    found: dict[int, Completion] = {}
-    while len(found) < len(requests):
-        found.update(engine.collect())
-    return [found[ticket] for ticket in range(len(requests))]
 
 
 def question(text: str, **changed: Any) -> Request:
@@ -190,14 +180,14 @@ def said(writer: Writer, request: Request) -> str:
 
 
 def test_greedy_text_is_what_transformers_writes(start: Start, writer: Writer) -> None:
-    found = answers(start(writer.folder), QUESTIONS)
+    found = completions(start(writer.folder), QUESTIONS)
 
     assert [each.text for each in found] == [said(writer, each) for each in QUESTIONS]
     assert len({each.text for each in found}) == len(QUESTIONS)
 
 
 def test_the_end_of_thinking_stays_in_the_text(start: Start, writer: Writer) -> None:
-    (found,) = answers(start(writer.folder), QUESTIONS[:1])
+    (found,) = completions(start(writer.folder), QUESTIONS[:1])
 
     assert found.text.startswith("<think>\n</think>")
 
@@ -209,14 +199,14 @@ def test_an_end_that_only_the_generation_config_names_ends_the_text(
     expected = greedy(writer.folder, request, writer.ends)
     assert expected[-1] == writer.ends[1]
 
-    (found,) = answers(start(writer.folder), [request])
+    (found,) = completions(start(writer.folder), [request])
 
     assert found.finish == "stop"
     assert found.completion_tokens == len(expected) < request.max_tokens
 
 
 def test_a_reply_that_is_cut_says_so(start: Start, writer: Writer) -> None:
-    (found,) = answers(start(writer.folder), [replace(QUESTIONS[0], max_tokens=2)])
+    (found,) = completions(start(writer.folder), [replace(QUESTIONS[0], max_tokens=2)])
 
     assert (found.finish, found.completion_tokens) == ("length", 2)
 
@@ -227,7 +217,7 @@ def test_a_stop_ends_the_text_and_is_not_part_of_it(
     whole = said(writer, QUESTIONS[1])
     stop = whole[15:18]  # beyond the opened thought
 
-    (found,) = answers(start(writer.folder), [replace(QUESTIONS[1], stop=(stop,))])
+    (found,) = completions(start(writer.folder), [replace(QUESTIONS[1], stop=(stop,))])
 
     assert found.text == whole[: whole.index(stop)]
     assert found.finish == "stop"
@@ -243,9 +233,9 @@ def test_a_sampled_reply_depends_on_its_seed_alone(
     ]
     engine = start(writer.folder)
 
-    together = [each.text for each in answers(engine, requests)]
-    backwards = [each.text for each in answers(engine, requests[::-1])][::-1]
-    alone = [answers(engine, [each])[0].text for each in requests]
+    together = [each.text for each in completions(engine, requests)]
+    backwards = [each.text for each in completions(engine, requests[::-1])][::-1]
+    alone = [completions(engine, [each])[0].text for each in requests]
 
     assert together == backwards == alone
 
@@ -261,8 +251,8 @@ def test_sampled_replies_to_more_than_a_step_can_read_are_the_same(
     ]
     engine = start(writer.folder, context=2048, max_sequences=24)
 
-    together = answers(engine, requests)
-    alone = [answers(engine, [each])[0] for each in requests[-2:]]
+    together = completions(engine, requests)
+    alone = [completions(engine, [each])[0] for each in requests[-2:]]
 
     assert min(each.prompt_tokens for each in together) > 600
     assert [each.text for each in together[-2:]] == [each.text for each in alone]
@@ -272,7 +262,7 @@ def test_the_published_decoding_is_not_used(start: Start, writer: Writer) -> Non
     """Top-k 1 and top-p 0.01 would write the same for every seed."""
     requests = [replace(QUESTIONS[1], temperature=1.0, seed=seed) for seed in range(5)]
 
-    texts = {each.text for each in answers(start(writer.folder), requests)}
+    texts = {each.text for each in completions(start(writer.folder), requests)}
 
     assert len(texts) == 5
 
@@ -294,7 +284,7 @@ def test_alternatives_are_those_of_the_first_token(
         )
     }
 
-    (found,) = answers(
+    (found,) = completions(
         start(writer.folder), [replace(QUESTIONS[1], logprobs=30, temperature=0.7)]
     )
 
@@ -340,7 +330,7 @@ def test_what_does_not_fit_is_refused_and_never_cut(
     fits = replace(long, max_tokens=1024 - length, stop=tuple("abcdefghijklmnop"))
     over = replace(fits, max_tokens=fits.max_tokens + 1)
 
-    whole, refused = answers(engine, [fits, over])
+    whole, refused = completions(engine, [fits, over])
 
     assert (whole.failure, whole.prompt_tokens) == (None, length)
     assert refused.failure is Failure.TOO_LONG
@@ -351,7 +341,7 @@ def test_what_does_not_fit_is_refused_and_never_cut(
 def test_a_request_that_vllm_refuses_fails_alone(start: Start, writer: Writer) -> None:
     wrong = replace(QUESTIONS[3], top_p=1.5, temperature=1.0, seed=1)
 
-    fine, refused = answers(start(writer.folder), [QUESTIONS[3], wrong])
+    fine, refused = completions(start(writer.folder), [QUESTIONS[3], wrong])
 
     assert fine.failure is None
     assert refused.failure is Failure.ENGINE_ERROR
@@ -365,7 +355,7 @@ def test_a_shared_beginning_is_computed_once(start: Start, writer: Writer) -> No
         question(f"{beginning} {end}", max_tokens=1) for end in ("one", "two", "three")
     ]
     before = engine.cached_tokens
-    answers(engine, requests)
+    completions(engine, requests)
 
     shared = len(engine.tokens(question(beginning)))
     assert engine.cached_tokens - before > shared
@@ -388,7 +378,7 @@ def test_the_first_token_is_doubled_on_request_alone(
 ) -> None:
     engine = start(writer.folder)
     once, twice = (
-        answers(engine, [replace(QUESTIONS[3], bos=bos)])[0]
+        completions(engine, [replace(QUESTIONS[3], bos=bos)])[0]
         for bos in ("single", "double")
     )
 
@@ -456,7 +446,7 @@ def test_llama_writes_what_transformers_writes(
 ) -> None:
     llama = Writer(tiny("llama"), (config(tiny("llama"))["eos_token_id"],))
 
-    found = answers(start(llama.folder), QUESTIONS)
+    found = completions(start(llama.folder), QUESTIONS)
 
     assert [each.text for each in found] == [said(llama, each) for each in QUESTIONS]
 
@@ -465,10 +455,10 @@ def test_an_engine_can_start_again_and_leaves_the_process_as_it_was(
     start: Start, tiny: Callable[[str], Path]
 ) -> None:
     engine = start(tiny("llama"))
-    first = answers(engine, QUESTIONS[:1])
+    first = completions(engine, QUESTIONS[:1])
     engine.close()
     before = _process()
-    second = answers(engine, QUESTIONS[:1])
+    second = completions(engine, QUESTIONS[:1])
     engine.close()
 
     assert first == second
@@ -514,7 +504,7 @@ def test_a_classifier_says_its_raw_logit(start: Start, classifier: Path) -> None
         for each in RESPONSES
     ]
 
-    found = answers(engine, RESPONSES)
+    found = completions(engine, RESPONSES)
 
     assert [list(each.scores) for each in found] == [
         pytest.approx(each, **CLOSE) for each in expected
@@ -531,7 +521,7 @@ def test_an_input_of_exactly_the_context_is_scored(
     text = "\x02" * (1024 - beside)  # a byte that is always a token of its own
     assert len(engine.tokens(asked(text))) == 1024
 
-    fits, over = answers(engine, [asked(text), asked(text + " word")])
+    fits, over = completions(engine, [asked(text), asked(text + " word")])
 
     row = weights(classifier)["score.weight"]
     expected = row @ states(classifier, engine.tokens(asked(text)))[-1]
@@ -613,7 +603,7 @@ def test_a_head_scores_as_plain_torch(
     engine = start(tiny(model), head)
     words = chat.load_tokenizer(str(tiny(model)))
 
-    found = answers(engine, RESPONSES)
+    found = completions(engine, RESPONSES)
 
     for each, request in zip(found, RESPONSES, strict=True):
         expected = oracle(tiny(model), engine.tokens(request), words)
@@ -647,7 +637,7 @@ def test_a_renamed_head_is_found_in_a_sharded_checkpoint(
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     engine = start(folder, "athene")
 
-    found = answers(engine, RESPONSES[:2])
+    found = completions(engine, RESPONSES[:2])
 
     for each, request in zip(found, RESPONSES, strict=False):
         expected = linear(tiny("athene"), engine.tokens(request))
@@ -765,7 +755,7 @@ def test_vllm_in_its_own_process_answers_the_same(
     monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
     engine = built(writer.folder)
     try:
-        found = answers(engine, QUESTIONS)
+        found = completions(engine, QUESTIONS)
         engine.submit(0, replace(QUESTIONS[5], max_tokens=900))
         engine.submit(1, replace(QUESTIONS[3], max_tokens=1))
         assert [ticket for ticket, _ in engine.collect()] == [1]
