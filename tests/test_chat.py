@@ -153,7 +153,7 @@ def test_ordinary_text_that_is_a_token_of_its_own_is_read_as_ever(text: str) -> 
     """Gemma's tokenizer has such tokens for newlines and HTML tags."""
     from tokenizers import AddedToken
 
-    tokenizer = tiny_models.tokenizer.__wrapped__("gemma")
+    tokenizer = tiny_models.tokenizer("gemma")
     ordinary = ["\n\n", "\n\n\n", "<table>"]
     tokenizer.add_tokens([AddedToken(each, normalized=False) for each in ordinary])
     expected = tokenizer.apply_chat_template(
