@@ -308,7 +308,7 @@ def vllm(folder: Path, *options: str, log: Path) -> Iterator[str]:
     module = "vllm.entrypoints.openai.api_server"
     command = [sys.executable, "-m", module, "--model", str(folder), "--host", HOST]
     command += ["--port", str(port), "--dtype", "float32", "--enforce-eager", *options]
-    with _running(command, port, "/health", 500, log):
+    with _running(command, port, "/health", 400, log):
         yield f"http://{HOST}:{port}/v1"
 
 

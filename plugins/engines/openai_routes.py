@@ -285,7 +285,10 @@ class Classify(Scoring):
 
 
 class Pooling(Scoring):
-    """vLLM's `/pooling` of each token; the head says which tokens count."""
+    """vLLM's `/pooling` of each token; the head says which tokens count.
+
+    The server runs with `--runner pooling --pooler-config '{"pooling_type": "ALL"}'`.
+    """
 
     path = "/pooling"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import servers
+from scoring import Loaded
 
 from rrm_harness import (
     Completion,
@@ -244,3 +245,22 @@ def test_a_name_that_vllm_does_not_know_is_told_with_the_one_it_does(
 
     with pytest.raises(Exception, match="the server offers: rm; name the model"):
         answers(OPENAI(model, url=vllm_url, served="other"), scoring("yes"))
+
+
+def test_vllm_pools_the_steps_that_a_head_reads(
+    tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = tiny("process")
+    options = ("--runner", "pooling", "--served-model-name", "prm")
+    options += ("--pooler-config", '{"pooling_type": "ALL"}', "--max-model-len", "512")
+    steps = [scoring("Add.\n\nTwo and two.\n\nFour."), scoring("Guess.")]
+
+    with servers.vllm(folder, *options, log=tmp_path / "log.txt") as url:
+        model = Model(str(folder), head="process")
+        found = answers(OPENAI(model, url=url, served="prm"), *steps)
+
+    head = Loaded.of("process", folder)
+    expected = [score.values for score in head.score(*map(head.ids, steps))]
+    assert [len(each.scores) for each in found] == [3, 1]
+    for each, values in zip(found, expected, strict=True):
+        assert each.scores == pytest.approx(values, abs=1e-4)
