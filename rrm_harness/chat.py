@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from rrm_harness.errors import EngineError
-from rrm_harness.libraries import library
+from rrm_harness.libraries import library, quiet_transformers
 from rrm_harness.records import Message, Note, Request
 
 BEFORE = 8
@@ -42,9 +42,10 @@ def load_tokenizer(place: str, *, trust_remote_code: bool = False) -> Any:
     """
     transformers = library("transformers", "transformers")
     try:
-        found = transformers.AutoTokenizer.from_pretrained(
-            place, trust_remote_code=trust_remote_code
-        )
+        with quiet_transformers():
+            found = transformers.AutoTokenizer.from_pretrained(
+                place, trust_remote_code=trust_remote_code
+            )
     except Exception as error:
         raise EngineError(
             f"{place} has no tokenizer that loads ({type(error).__name__}: {error});"
@@ -68,7 +69,8 @@ def encode(
         marks: Characters of the texts that stand for a token id each.
 
     Raises:
-        EngineError: The template does not take this chat.
+        EngineError: The template does not take this chat, or writes another number of
+            beginnings of sequence than what is asked for needs.
     """
     names = _added(tokenizer)
     texts = [message.content for message in request.messages]
@@ -81,7 +83,8 @@ def encode(
     else:
         text = _rendered(tokenizer, request, request.messages) + request.prefill
         ids = _marked(tokenizer, text, marks or {})
-    if request.bos == "double" and ids[:1] == [tokenizer.bos_token_id]:
+    _refuse_wrong_bos(tokenizer, request, ids)
+    if request.bos == "double":
         ids.insert(0, ids[0])
     return Encoded(tuple(ids), tuple(_notes(tokenizer, request, ids)))
 
@@ -213,10 +216,42 @@ def _apart(text: str, names: re.Pattern[str]) -> Iterator[str]:
     yield text[start:]
 
 
+def _refuse_wrong_bos(tokenizer: Any, request: Request, ids: Sequence[int]) -> None:
+    """Refuse to score behind two beginnings, and to double one that is not there.
+
+    Raises:
+        EngineError: That is what was about to happen.
+    """
+    bos = tokenizer.bos_token_id
+    if request.bos == "double" and (bos is None or ids[0] != bos):
+        raise EngineError(
+            "the beginning of sequence cannot be doubled: the model's chat template"
+            " writes none; leave bos=double... out"
+        )
+    doubled = bos is not None and list(ids[:2]) == [bos, bos]
+    if request.kind == "score" and request.bos == "single" and doubled:
+        raise EngineError(
+            f"the chat template in {tokenizer.name_or_path} writes the beginning of"
+            " sequence twice, so every score would be wrong; mend chat_template.jinja"
+        )
+
+
+def _begins_texts(tokenizer: Any) -> bool:
+    """Whether the tokenizer by itself begins a text with the beginning of sequence."""
+    if tokenizer not in _BEGINS:
+        _BEGINS[tokenizer] = tokenizer("")["input_ids"][:1] == [tokenizer.bos_token_id]
+    return _BEGINS[tokenizer]
+
+
+_BEGINS: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+
 def _notes(tokenizer: Any, request: Request, ids: Sequence[int]) -> Iterator[str]:
     bos = tokenizer.bos_token_id
     if bos is not None and list(ids[:2]) == [bos, bos]:
         yield Note.DOUBLE_BOS
+    if list(ids[:1]) != [bos] and _begins_texts(tokenizer):
+        yield Note.NO_BOS
     if request.kind == "generate" and not _prompts_generation(tokenizer, request):
         yield Note.NO_GENERATION_PROMPT
 

@@ -70,11 +70,10 @@ def _add(looked: Looked, reader: Reader | None, request: Request) -> None:
         return
     encoded = reader.encode(request)
     looked.inputs.append(f"({decoding})\n{reader.shown(encoded.ids)}")
-    writes = request.max_tokens if request.kind == "generate" else 0
-    room = reader.context - writes
+    room = reader.context - request.writes
     count = f"{len(encoded.ids):,} tokens"
     if reader.context:
-        count += f"; {max(room, 0):,} fit, {writes:,} kept to write"
+        count += f"; {max(room, 0):,} fit, {request.writes:,} kept to write"
         count += f", of a context of {reader.context:,}"
     looked.facts.append((f"input {len(looked.inputs)}", count))
     looked.problems.extend(f"input audit: {note}" for note in encoded.notes)
@@ -107,9 +106,12 @@ def _memory(
     card = models.card(reader.model)
     weights = stored or (card.bf16 * 1e9 if card else 0)
     if not weights:
-        looked.problems.append(f"{reader.place} holds no safetensors weights")
-    tokens = len(reader.encode(request).ids)
-    tokens += request.max_tokens if request.kind == "generate" else 0
+        looked.problems.append(
+            f"the size of the weights is not known: {reader.place} holds none, and"
+            f" there is no card of {reader.model.id}"
+        )
+        return
+    tokens = len(reader.encode(request).ids) + request.writes
     cache = tokens * _cache_bytes(reader)
     form = _stored(reader.place) if stored else "bf16, by its card"
     yield "weights", f"{_size(weights)}, {form}"

@@ -8,6 +8,7 @@ other's scores is named.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import exp, inf, isfinite
@@ -96,7 +97,7 @@ def parity(
     Raises:
         HarnessError: The judge makes no requests, or an engine cannot run.
     """
-    shown = list(comparisons(judge, dataset, limit))
+    shown = comparisons(judge, dataset, limit)
     rows = [
         Asked(number, place, replace(request, temperature=0.0, seed=None))
         for number, comparison in enumerate(shown)
@@ -104,41 +105,37 @@ def parity(
     ]
     answers = {name: _answers(make, rows) for name, make in engines.items()}
     (reference, make), *_ = engines.items()
-    found = []
+    expected, found = answers[reference], []
     for name, answered in answers.items():
         row = Parity(name, len(rows))
         row.reasons.extend(_wrong_by_itself(answered, rows, tolerance))
         if name != reference:
-            _compare(row, answers[reference], answered, tolerance)
-            _count_flips(row, judge, shown, rows, (answers[reference], answered))
-            row.reasons.extend(_nothing(answers[reference], answered))
+            _compare(row, expected, answered, tolerance)
+            _count_flips(row, judge, shown, rows, (expected, answered))
+            row.reasons.extend(_nothing(expected, answered))
             if row.differ and not row.reasons:
-                expected = answers[reference]
-                row.reasons.extend(
-                    _explain(make, rows, (expected, answered), tolerance)
-                )
+                both = (expected, answered)
+                row.reasons.extend(_explain(make, rows, both, tolerance))
         found.append(row)
     return found
 
 
 def _answers(make: Make, rows: Sequence[Asked]) -> Answered:
     asked = [row.request for row in rows]
-    engine = make()
-    try:
+    with closing(make()) as engine:
         together = completions(engine, asked)
-        alone = [completions(engine, [each])[0] for each in asked[:ALONE]]
+        alone = _one_by_one(engine, asked[:ALONE])
         tokens = getattr(engine, "tokens", None)
         ids = [tuple(tokens(each)) for each in asked] if tokens else []
-    finally:
-        engine.close()
     if asked[0].kind == "generate":  # no head that a load could leave random
         return Answered(together, alone, alone, ids)
-    engine = make()
-    try:
-        again = [completions(engine, [each])[0] for each in asked[:ALONE]]
-    finally:
-        engine.close()
+    with closing(make()) as engine:
+        again = _one_by_one(engine, asked[:ALONE])
     return Answered(together, alone, again, ids)
+
+
+def _one_by_one(engine: Engine, asked: Sequence[Request]) -> list[Completion]:
+    return [completions(engine, [each])[0] for each in asked]
 
 
 def _compare(

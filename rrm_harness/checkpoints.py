@@ -1,4 +1,4 @@
-"""Safetensors files: what weights a folder holds, read from headers alone."""
+"""A checkpoint's folder: its config, and what weights it holds, by headers alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,22 @@ from rrm_harness.errors import EngineError
 INDEX = "model.safetensors.index.json"
 LONGEST = 100 << 20
 """No header has more bytes: safetensors allows none."""
+
+
+def config(place: Path) -> dict[str, Any]:
+    """The folder's config, as it is written.
+
+    Raises:
+        EngineError: There is none that can be read.
+    """
+    try:
+        found: dict[str, Any] = json.loads((place / "config.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            f"{place}/config.json cannot be read ({error}); name a folder with the"
+            " model's own files"
+        ) from error
+    return found
 
 
 def files(place: Path) -> list[Path]:

@@ -16,6 +16,14 @@ from rrm_harness import chat
 from rrm_harness.errors import EngineError
 from rrm_harness.records import Request
 
+CONTEXT = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_sequence_length",
+    "seq_length",
+)
+"""What configs call the most tokens that the model can read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -65,6 +73,10 @@ class Head(Protocol):
         """
         ...
 
+    def context(self, config: Any) -> int:
+        """The most tokens of an input, by the text's config; 0 if that is not known."""
+        return longest(config)
+
     def positions(self, tokenizer: Any, config: Any, ids: Sequence[int]) -> list[int]:
         """The positions that the head reads, of a whole input."""
         return [len(ids) - 1]
@@ -96,6 +108,12 @@ class Head(Protocol):
             EngineError: The checkpoint is none of this head's, as `load` would say.
         """
         return None
+
+
+def longest(text_config: Any) -> int:
+    """The most tokens that a model takes, 0 if its config does not say."""
+    said = (getattr(text_config, name, None) for name in CONTEXT)
+    return int(next(filter(None, said), 0))
 
 
 def refuse_random(place: Path, told: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ def register_strategies(register: Register) -> None:
 def register_engines(register: Register) -> None:
     """Call `register(name, factory)`; the factory returns an `Engine`.
 
-    Import the engine's library inside the factory, and name the extra that brings it.
+    Import the engine's library at its first use, and name the extra that brings it.
     """
 
 

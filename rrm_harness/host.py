@@ -166,16 +166,15 @@ class Host:
         """
         spec = Spec.parse(text)
         factory = self.lookup("engines", spec.name).thing
-        built: Engine
-        if "model" not in inspect.signature(factory).parameters:
-            built = build(spec, factory)
-            return built
-        if judge.runs_on is None:
-            raise SpecError(
-                f"this judge runs no model, so {spec.name} has nothing to do; leave"
-                " --engine out, or name a judge that runs one"
-            )
-        built = build(spec, factory, model=judge.runs_on)
+        given: dict[str, Any] = {}
+        if "model" in inspect.signature(factory).parameters:
+            if judge.runs_on is None:
+                raise SpecError(
+                    f"this judge runs no model, so {spec.name} has nothing to do; leave"
+                    " --engine out, or name a judge that runs one"
+                )
+            given["model"] = judge.runs_on
+        built: Engine = build(spec, factory, **given)
         return built
 
     def made(self, kind: str, named: Any) -> Any:

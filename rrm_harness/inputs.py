@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import chat, host, models
+from rrm_harness import chat, checkpoints, host, models
 from rrm_harness.errors import DataError, SpecError
-from rrm_harness.heads import Head, Score
+from rrm_harness.heads import Head, Score, longest
 from rrm_harness.libraries import library
 from rrm_harness.records import (
     Comparison,
@@ -23,13 +23,8 @@ from rrm_harness.records import (
     Request,
 )
 
-CONTEXT = (
-    "max_position_embeddings",
-    "n_positions",
-    "max_sequence_length",
-    "seq_length",
-)
-"""What configs call the most tokens that the model can read."""
+CRITIQUE = "The first response answers the question, the second one only in part."
+"""What a judge of critiques is shown when it is checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +48,23 @@ class Reader:
         place = models.folder(model, weights=False)
         head = host.default().build("heads", model.head) if model.head else None
         trust = model.trust_remote_code
-        read = transformers.PretrainedConfig
-        config, _ = read.get_config_dict(str(place))
+        config = transformers.PretrainedConfig.from_dict(checkpoints.config(place))
         tokenizer = chat.load_tokenizer(str(place), trust_remote_code=trust)
-        return cls(model, place, tokenizer, read.from_dict(config), head)
+        return cls(model, place, tokenizer, config, head)
 
     @property
     def context(self) -> int:
         """The most tokens that the model takes, 0 if its config does not say."""
-        return longest(self.text_config)
+        said = self.text_config
+        return self.head.context(said) if self.head else longest(said)
 
     @property
     def text_config(self) -> Any:
         """The part of the config that is about text: all of it if it has no parts."""
         from transformers import PretrainedConfig
 
-        part = getattr(self.config, "text_config", None)
-        return PretrainedConfig.from_dict(part) if part else self.config
+        part = self.config.get_text_config() or self.config
+        return PretrainedConfig.from_dict(part) if isinstance(part, dict) else part
 
     def encode(self, request: Request) -> chat.Encoded:
         """The token ids of a request, with whatever the head appends."""
@@ -108,22 +103,14 @@ class Reader:
         return "".join(pieces)
 
 
-def longest(text_config: Any) -> int:
-    """The most tokens that a model takes, 0 if its config does not say."""
-    said = (getattr(text_config, name, None) for name in CONTEXT)
-    return int(next(filter(None, said), 0))
-
-
-def comparisons(
-    judge: Judge, dataset: Dataset, limit: int, seed: int = 0
-) -> Iterator[Comparison]:
+def comparisons(judge: Judge, dataset: Dataset, limit: int) -> list[Comparison]:
     """The dataset's first comparisons that the judge can take, in the order given.
 
     Raises:
         DataError: No example has a number of responses that the judge takes.
     """
     fitting = (
-        Comparison.of(each, seed)
+        Comparison.of(each)
         for each in dataset.examples()
         if isinstance(each, Example) and _fits(judge, each)
     )
@@ -134,7 +121,7 @@ def comparisons(
             f"{dataset.name} has no example that this judge takes, with {judge.fewest}"
             f" to {most} responses; name another --dataset"
         )
-    yield from found
+    return found
 
 
 def _fits(judge: Judge, example: Example) -> bool:
@@ -155,12 +142,15 @@ def completions(engine: Engine, requests: Sequence[Request]) -> list[Completion]
 def requests(judge: Judge, comparison: Comparison) -> list[tuple[int, Request]]:
     """A comparison's requests, each with the place of the response that it is about.
 
-    A request about all of them has the place -1.
+    A request about all of them has the place -1. A judge of critiques is shown one.
 
     Raises:
         SpecError: The judge makes none.
     """
-    if judge.pointwise:
+    if judge.role == "meta":
+        critique = replace(comparison, role="meta", critique=CRITIQUE)
+        asked = [(-1, request) for request in judge.render(critique)]
+    elif judge.pointwise:
         asked = [
             (place, request)
             for place, index in enumerate(comparison.order)

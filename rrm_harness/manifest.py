@@ -36,16 +36,11 @@ def describe(
     too_long: TooLong = "fail",
 ) -> dict[str, Any]:
     """Return the manifest. Its part `run` tells this run from every other one."""
-    run: dict[str, Any] = {
-        role.replace("meta", "meta judge"): bench.judge.identity
-        for role, bench in benches.items()
-    }
-    run |= {
-        role.replace("judge", "engine").replace("meta", "meta engine"): (
-            bench.engine.identity if bench.engine else None
-        )
-        for role, bench in benches.items()
-    }
+    run: dict[str, Any] = {}
+    for role, bench in benches.items():
+        which = "meta " if role == "meta" else ""
+        run[f"{which}judge"] = bench.judge.identity
+        run[f"{which}engine"] = bench.engine.identity if bench.engine else None
     run |= {
         "dataset": f"{dataset.name} = {described(dataset, paths=False)}",
         "revision": dataset.revision,

@@ -15,17 +15,12 @@ from rrm_harness import host
 from rrm_harness.errors import EngineError, PluginError
 from rrm_harness.records import Model
 
-WEIGHTS = (
-    ".safetensors",
-    ".bin",
-    ".pt",
-    ".pth",
-    ".gguf",
-    ".onnx",
-    ".h5",
-    ".msgpack",
-)
-"""Endings of files that hold weights; only the first kind is ever loaded."""
+SMALL = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py")
+"""The files of a model that are no weights: config, tokenizer, template, code."""
+WEIGHTS = "*.safetensors"
+"""The only weights that are ever loaded."""
+OTHERS = ("consolidated*", "original/*", "onnx/*")
+"""The same weights once more, for other programs."""
 READERS = 8
 """How many files are hashed at a time."""
 
@@ -125,12 +120,14 @@ def folder(model: Model, *, weights: bool = True) -> Path:
         return local
     from huggingface_hub import snapshot_download
 
-    foreign = WEIGHTS[1:] if weights else WEIGHTS
-    unwanted = ["original/*", *(f"*{ending}" for ending in foreign)]
+    wanted = [*SMALL, WEIGHTS] if weights else [*SMALL]
     try:
         return Path(
             snapshot_download(
-                model.id, revision=commit(model) or None, ignore_patterns=unwanted
+                model.id,
+                revision=commit(model) or None,
+                allow_patterns=wanted,
+                ignore_patterns=list(OTHERS),
             )
         )
     except Exception as error:
@@ -144,15 +141,13 @@ def folder(model: Model, *, weights: bool = True) -> Path:
 def fingerprint(model: Model, *, weights: bool = True) -> str:
     """Return what tells these weights from all others, without loading them.
 
-    That is the hash of a local folder's files, wherever it lies (a second or so for
-    each gigabyte); on the hub the id and the commit. Without `weights` it is the hash
-    of the other files: what decides which token ids a chat becomes is among them.
+    That is the hash of what a local folder holds to be loaded, wherever it lies (a
+    second or so for each gigabyte); on the hub the id and the commit. Without `weights`
+    it is that of the other files, which decide what token ids a chat becomes.
     """
     local = Path(model.id).expanduser()
-    if local.is_dir() and not weights:
-        return _hash(local, WEIGHTS)
     if local.is_dir():
-        return f"weights {_hash(local)}"
+        return f"weights {_hash(local, WEIGHTS)}" if weights else _hash(local)
     return f"{model.id}@{commit(model) or 'unknown'}"
 
 
@@ -175,23 +170,17 @@ def _commit(name: str, revision: str) -> str:
     return Path(cached).parent.name if isinstance(cached, str) else revision
 
 
-def _hash(place: Path, without: Sequence[str] = ()) -> str:
-    """The hash of a folder's files, by name and content.
+def _hash(place: Path, *more: str) -> str:
+    """The hash of a folder's small files, and of more, by name and content.
 
-    Hidden ones are left out, and those with these endings.
+    What lies in folders inside it is not loaded and may be a run's output.
     """
-    files = sorted(
-        each
-        for each in place.rglob("*")
-        if each.is_file()
-        and not each.relative_to(place).parts[0].startswith(".")
-        and not each.name.endswith(tuple(without))
-    )
+    found = {each for kind in (*SMALL, *more) for each in place.glob(kind)}
+    files = sorted(each for each in found if each.is_file())
     digest = blake2b(digest_size=16)
     with ThreadPoolExecutor(READERS) as pool:
         for each, content in zip(files, pool.map(_content, files), strict=True):
-            name = each.relative_to(place).as_posix()
-            digest.update(f"{name}\0{content}\0".encode())
+            digest.update(f"{each.name}\0{content}\0".encode())
     return digest.hexdigest()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from rrm_harness import checkpoints
 from rrm_harness.errors import EngineError
 from rrm_harness.heads import refuse_random
 
@@ -21,13 +21,7 @@ def config(place: Path, architecture: str) -> dict[str, Any]:
     Raises:
         EngineError: There is no config, or it is of another architecture.
     """
-    try:
-        found: dict[str, Any] = json.loads((place / "config.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f"{place}/config.json cannot be read ({error}); name a folder with the"
-            " model's own files"
-        ) from error
+    found = checkpoints.config(place)
     said = found.get("architectures") or ["model of no architecture"]
     if architecture not in said:
         raise EngineError(

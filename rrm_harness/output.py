@@ -165,9 +165,13 @@ class RunDirectory:
         return earlier
 
     def _neighboring_stores(self) -> Iterator[Path]:
-        """The stores of our own runs of the same judge in the same folder."""
-        siblings = list(self.path.absolute().parent.glob(f"*/{STORE}"))
-        for store in sorted(siblings, key=_age):
+        """The stores of our own runs of the same judge in the same folder.
+
+        The folder itself may be a run: the one that a study began as.
+        """
+        folder = self.path.absolute().parent
+        stores = [*folder.glob(f"*/{STORE}"), *folder.glob(STORE)]
+        for store in sorted(stores, key=_age):
             try:
                 ours = store.stat().st_uid == os.getuid()
                 itself = store.parent.samefile(self.path)

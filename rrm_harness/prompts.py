@@ -70,7 +70,7 @@ def render(name: str, **values: Any) -> str:
         TemplateError: It is missing, wrong, or uses a name that has no value.
     """
     try:
-        return _compiled(name).render(**values)
+        return _parsed(name, source(name)).render(**values)
     except HarnessError:
         raise
     except Exception as error:  # whatever the expressions of a template can raise
@@ -88,7 +88,7 @@ class Turns:
 ROLES = ("system", "user", "assistant")
 
 
-def turns(name: str, text: str = "", /, **values: Any) -> Turns:
+def turns(name: str, text: str, /, **values: Any) -> Turns:
     """Fill a judge's template in: its blocks `system`, `user` and `assistant`.
 
     The first two are turns; `assistant` is what the reply begins with. A block that is
@@ -98,7 +98,7 @@ def turns(name: str, text: str = "", /, **values: Any) -> Turns:
     Raises:
         TemplateError: As `render`; or there is no block `user`.
     """
-    template = _parsed(name, text or source(name))
+    template = _parsed(name, text)
     if "user" not in template.blocks:
         raise TemplateError(
             f"template {_called(name)} has no user turn; write it between"
@@ -128,15 +128,6 @@ def _wrong(name: str, error: Exception) -> TemplateError:
     return TemplateError(
         f"template {_called(name)} does not render: {type(error).__name__}: {error}"
     )
-
-
-def _compiled(name: str) -> Template:
-    """The template, ready to fill in; a file is read anew, for it may have changed.
-
-    Raises:
-        TemplateError: It is missing, or not Jinja.
-    """
-    return _parsed(name, source(name))
 
 
 @cache

@@ -265,11 +265,17 @@ class Request:
         """Whether the same request can be answered in several ways."""
         return self.kind == "generate" and self.temperature > 0
 
+    @property
+    def writes(self) -> int:
+        """The most tokens that it may write."""
+        return self.max_tokens if self.kind == "generate" else 0
+
 
 class Note(StrEnum):
     """What was seen in a request and the input audit counts."""
 
     DOUBLE_BOS = "double-bos"
+    NO_BOS = "no-bos"
     NO_GENERATION_PROMPT = "no-generation-prompt"
     TRUNCATED_PROMPT = "truncated-prompt"
 
@@ -363,13 +369,15 @@ class Judge(Protocol):
     A judge that needs no engine renders no requests and is parsed at once.
     `pointwise` judges see one response at a time; each response is asked once,
     however many comparisons it is in. `fewest` and `most` bound the number of
-    responses of a comparison. `runs_on` is the model that its requests are for; an
-    engine that is named by a spec is built with it.
+    responses of a comparison. `role` is "meta" for a judge of critiques. `runs_on` is
+    the model that its requests are for; an engine that is named by a spec is built with
+    it.
     """
 
     pointwise: bool = False
     fewest: int = 1
     most: int | None = None
+    role: Literal["judge", "meta"] = "judge"
 
     if TYPE_CHECKING:  # at run time a field or a plain attribute will do
 
@@ -400,8 +408,8 @@ class Judge(Protocol):
 class Engine(Protocol):
     """Runs requests on hardware; knows no benchmark.
 
-    To construct one takes no hardware; the first `submit` does, so that a mistake in
-    the data costs no load.
+    To construct one takes no hardware; the first `submit` or `collect` does, so that a
+    mistake in the data costs no load.
     """
 
     if TYPE_CHECKING:  # at run time a field or a plain attribute will do

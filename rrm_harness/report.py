@@ -68,6 +68,7 @@ def _audit(results: Results) -> Iterator[str]:
         "over-length": "judgments were asked more than the model can take",
         "truncated-prompt": "of them were asked with the middle of the prompt left out",
         "double-bos": "inputs begin with the beginning-of-sequence token twice",
+        "no-bos": "inputs lack the beginning of sequence that the tokenizer would add",
         "no-generation-prompt": "inputs do not say that the assistant's turn begins",
         "empty-responses": "responses are empty",
     }

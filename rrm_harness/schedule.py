@@ -54,8 +54,7 @@ class Finished:
         if answer.first:
             self.judgments += 1
             self.stored += answer.stored
-            for note in answer.judgment.notes:
-                self.notes[note] += 1
+            self.notes.update(answer.judgment.notes)
             self.too_long += answer.judgment.failure is Failure.TOO_LONG
             self.prompt_tokens += answer.judgment.prompt_tokens
             self.completion_tokens += answer.judgment.completion_tokens
@@ -203,10 +202,12 @@ class _Schedule:
             elif isinstance(item, _Part):
                 self._ask_as_it_is(running, slot, item.comparison)
             else:
-                child = _Running(item, running.finished, running, slot)
-                if running.race is not None:
-                    running.children.append(child)
-                self._ready.append(child)
+                self._begin(_Running(item, running.finished, running, slot))
+
+    def _begin(self, child: _Running) -> None:
+        if child.parent is not None and child.parent.race is not None:
+            child.parent.children.append(child)
+        self._ready.append(child)
 
     def _ask(self, running: _Running, slot: int, comparison: Comparison) -> None:
         pointwise = self._answers.pointwise(comparison)
@@ -214,10 +215,7 @@ class _Schedule:
             self._ask_as_it_is(running, slot, comparison)
             return
         play = _in_parts(comparison, pointwise, self._truncate, running.finished)
-        child = _Running(play, running.finished, running, slot, comparison)
-        if running.race is not None:
-            running.children.append(child)
-        self._ready.append(child)
+        self._begin(_Running(play, running.finished, running, slot, comparison))
 
     def _ask_as_it_is(
         self, running: _Running, slot: int, comparison: Comparison

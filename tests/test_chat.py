@@ -104,6 +104,41 @@ def test_there_is_one_beginning_unless_two_are_asked_for(family: str) -> None:
     assert double.notes == (Note.DOUBLE_BOS,)
 
 
+def test_no_score_is_read_behind_two_beginnings() -> None:
+    tokenizer = tiny_models.tokenizer("llama")
+    tokenizer.chat_template = "{{ bos_token }}" + tokenizer.chat_template
+    turns = (Message("user", "a"), Message("assistant", "b"))
+
+    with pytest.raises(EngineError, match="writes the beginning of sequence twice"):
+        chat.encode(tokenizer, Request(turns, kind="score"))
+    assert Note.DOUBLE_BOS in chat.encode(tokenizer, Request(turns[:1])).notes
+
+
+def test_a_beginning_that_is_not_there_cannot_be_doubled() -> None:
+    tokenizer = tiny_models.tokenizer("llama")
+    tokenizer.chat_template = tokenizer.chat_template.replace("{{- bos_token }}", "")
+
+    with pytest.raises(EngineError, match="cannot be doubled"):
+        chat.encode(tokenizer, Request((Message("user", "a"),), bos="double"))
+
+
+@pytest.mark.parametrize("kind", ["score", "generate"])
+def test_a_beginning_that_only_the_tokenizer_would_write_is_missed(kind: Any) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = tiny_models.tokenizer("llama")
+    whole = tokenizer.chat_template
+    bos = (tokenizer.bos_token, tokenizer.bos_token_id)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{bos[0]} $A", special_tokens=[bos]
+    )
+    request = Request((Message("user", "a"),), kind=kind)
+    assert Note.NO_BOS not in chat.encode(tokenizer, request).notes
+
+    tokenizer.chat_template = whole.replace("{{- bos_token }}", "")
+    assert Note.NO_BOS in chat.encode(tokenizer, request).notes
+
+
 def test_what_was_prefilled_ends_the_input() -> None:
     request = ask("text", prefill="<think>\n")
 

@@ -1,15 +1,19 @@
 """`check judge` shows what the model reads, and what would go wrong."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rrm_harness import DataError, SpecError, host
+from rrm_harness import DataError, Failure, Message, SpecError, host
 from rrm_harness.check_judge import Looked, look
+from rrm_harness.inputs import CRITIQUE, comparisons, completions, requests
 
 Tiny = Callable[[str], Path]
 COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
@@ -56,6 +60,50 @@ def test_an_appended_reward_token_is_seen(tiny: Tiny) -> None:
     found = looked(f"athene,model={tiny('athene')}")
 
     assert all(each.endswith("⟦<|reserved_special_token_1|>⟧") for each in found.inputs)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # DeBERTa's
+@pytest.mark.parametrize("judge", ["pairrm", "athene", "internlm2"])
+def test_the_context_is_the_engines(tiny: Tiny, judge: str) -> None:
+    spec = f"{judge},model={tiny(judge)}"
+    said = facts(looked(spec))["input 1"]
+    made = host.default().build("judges", spec)
+    (comparison,) = comparisons(made, host.default().build("datasets", "sample"), 1)
+    ((_, request), *_) = requests(made, comparison)
+    turns = (*request.messages[:-1], Message(request.messages[-1].role, "word " * 5000))
+
+    with closing(host.default().engine("transformers,dtype=float32", made)) as engine:
+        (over,) = completions(engine, [replace(request, messages=turns)])
+
+    assert over.failure is Failure.TOO_LONG
+    assert f"of a context of {over.room:,}" in said
+
+
+def test_a_damaged_config_is_said_in_one_sentence(tiny: Tiny, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny("qwen2"), tmp_path / "damaged")
+    (folder / "config.json").write_text("{")
+
+    (problem, *_) = looked(f"rrm,model={folder}").problems
+
+    assert "tokens cannot be shown: " in problem
+    assert "config.json cannot be read" in problem
+
+
+def test_weights_that_nobody_knows_have_no_size(tiny: Tiny, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny("qwen2"), tmp_path / "empty")
+    (folder / "model.safetensors").unlink()
+
+    found = looked(f"rrm,model={folder},max-tokens=10")
+
+    assert "the size of the weights is not known" in found.problems[0]
+    assert "weights" not in facts(found)
+
+
+def test_a_judge_of_critiques_is_shown_one(tiny: Tiny) -> None:
+    (shown,) = looked(f"grm-meta,model={tiny('llama_classifier')}").inputs
+
+    assert "[The Begin of Response 2]" in shown
+    assert CRITIQUE in shown
 
 
 def test_a_double_beginning_is_a_problem(tiny: Tiny) -> None:

@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 
 from rrm_harness import (
-    Comparison,
     Completion,
     Engine,
     Judge,
-    Judgment,
-    Message,
     Model,
     Request,
     host,
@@ -155,34 +152,19 @@ class WrongPadding(Batching):
             yield ticket, Completion(scores=(score,), prompt_tokens=len(ids))
 
 
-@dataclass(frozen=True)
-class Scoring(Judge):
-    """Scores each response by itself."""
-
-    model: Model
-    pointwise = True
-
-    @property
-    def runs_on(self) -> Model:
-        return self.model
-
-    def render(self, comparison: Comparison) -> Sequence[Request]:
-        answer = Message("assistant", comparison.responses[0])
-        return [Request((*comparison.example.prompt, answer), kind="score")]
-
-    def parse(
-        self, comparison: Comparison, completions: Sequence[Completion]
-    ) -> Judgment:
-        return Judgment(completions[0].scores)
+def scoring(model: Model) -> Judge:
+    """The judge of that head, which goes by its name."""
+    judge: Judge = host.default().build("judges", f"{model.head},model={model.id}")
+    return judge
 
 
 def beside_the_reference(model: Model, fault: type[Any], limit: int = 6) -> Parity:
     def reference() -> Engine:
-        return host.default().engine("transformers,dtype=float32", Scoring(model))
+        return host.default().engine("transformers,dtype=float32", scoring(model))
 
     engines = {"reference": reference, "other": lambda: fault(reference())}
     data = host.default().build("datasets", "sample")
-    _, other = parity(Scoring(model), engines, data, limit=limit)
+    _, other = parity(scoring(model), engines, data, limit=limit)
     return other
 
 

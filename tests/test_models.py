@@ -154,7 +154,7 @@ def test_a_card_that_is_none_names_its_file(
 def test_a_folders_fingerprint_is_its_content_wherever_it_lies(tmp_path: Path) -> None:
     for name, text in (("one", "same"), ("two", "same"), ("three", "other")):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "weights.bin").write_text(text)
+        (tmp_path / name / "model.safetensors").write_text(text)
 
     one, two, three = (
         models.fingerprint(Model(str(tmp_path / name)))

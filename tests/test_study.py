@@ -65,6 +65,13 @@ def test_a_strategy_finds_what_the_one_before_it_asked(tmp_path: Path) -> None:
     assert both["cached"] == both["judgments"] > 0
 
 
+def test_a_run_that_grows_into_a_study_pays_nothing_twice(tmp_path: Path) -> None:
+    study(tmp_path / "run", ["sample"], ["single"])
+    single, _ = study(tmp_path / "run", ["sample"], ["single", "both-orders"])
+
+    assert single["cached"] == single["judgments"] > 0
+
+
 def test_a_wrong_spec_stops_before_anything_is_asked(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="did you mean 'single'"):
         study(tmp_path / "runs", ["sample"], ["both-orders", "singel"])

@@ -35,6 +35,30 @@ def test_one_byte_makes_other_weights(tmp_path: Path, place: int) -> None:
     assert models.fingerprint(first) != models.fingerprint(second)
 
 
+def test_what_a_run_writes_inside_the_folder_changes_nothing(tmp_path: Path) -> None:
+    model = folder(tmp_path / "a")
+    before = [models.fingerprint(model, weights=each) for each in (True, False)]
+
+    (tmp_path / "a" / "runs").mkdir()
+    (tmp_path / "a" / "runs" / "results.json").write_text("{}")
+    (tmp_path / "a" / "README.md").write_text("Read me.")
+
+    now = [models.fingerprint(model, weights=each) for each in (True, False)]
+    assert now == before
+
+
+def test_without_weights_only_the_other_files_count(tmp_path: Path) -> None:
+    first = folder(tmp_path / "a")
+    second = folder(tmp_path / "b", b"other")
+    third = folder(tmp_path / "c")
+    (tmp_path / "c" / "tokenizer.json").write_text("{}")
+
+    one, two, three = (
+        models.fingerprint(each, weights=False) for each in (first, second, third)
+    )
+    assert one == two != three
+
+
 def test_a_file_that_changes_in_place_is_hashed_anew(tmp_path: Path) -> None:
     model = folder(tmp_path / "a")
     before = models.fingerprint(model)

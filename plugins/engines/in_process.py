@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from rrm_harness import Completion, EngineError, Failure, Model, Request, models
+from rrm_harness import (
+    Completion,
+    EngineError,
+    Failure,
+    Model,
+    Request,
+    Score,
+    SpecError,
+    chat,
+    checkpoints,
+    models,
+)
+from rrm_harness.inputs import Reader
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -35,28 +49,97 @@ class Row:
 
         A context of 0 tokens is one that nobody knows.
         """
-        writes = self.request.max_tokens if self.request.kind == "generate" else 0
-        room = max(0, context - writes)
+        room = max(0, context - self.request.writes)
         if not context or len(self.ids) <= room:
             return None
         return self.failed(
             Failure.TOO_LONG, f"{len(self.ids)} tokens, {room} fit", room
         )
 
-    def until_stop(self, text: str) -> tuple[str, bool]:
+    def scored(self, score: Score) -> Completion:
+        """The completion of what the head says."""
+        return Completion(
+            scores=tuple(score.values),
+            attributes=score.attributes,
+            prompt_tokens=len(self.ids),
+            notes=self.notes,
+        )
+
+    def written(
+        self,
+        tokenizer: Any,
+        tokens: Sequence[int],
+        ends: Sequence[int],
+        first: Mapping[str, float],
+    ) -> Completion:
+        """The completion of what was written: until an end, a stop, or the most.
+
+        The text is read from the token ids, special tokens spelled out, so that it is
+        the same in every engine. `first` has the first token's alternatives.
+        """
+        end = next((at for at, token in enumerate(tokens) if token in ends), None)
+        whole = chat.continued(tokenizer, self.ids, tokens[:end])
+        text, stopped = self._until_stop(whole)
+        return Completion(
+            text=chat.reply(tokenizer, self.ids, text),
+            finish="length" if end is None and not stopped else "stop",
+            prompt_tokens=len(self.ids),
+            completion_tokens=len(tokens) if end is None else end + 1,
+            logprobs=first,
+            notes=self.notes,
+        )
+
+    def spelled(
+        self, tokenizer: Any, alternatives: Mapping[int, float]
+    ) -> dict[str, float]:
+        """Tokens and their log-probabilities as texts: as many as were asked for.
+
+        Of tokens with one text, the likeliest counts.
+        """
+        ordered = sorted(alternatives.items(), key=lambda each: -each[1])
+        named: dict[str, float] = {}
+        for token, value in ordered[: self.request.logprobs]:
+            named.setdefault(chat.continued(tokenizer, self.ids, [token]), value)
+        return named
+
+    def _until_stop(self, text: str) -> tuple[str, bool]:
         """What was written before the first of the request's stops; if there is one."""
         found = [text.find(stop) for stop in self.request.stop if stop in text]
         return (text[: min(found)], True) if found else (text, False)
 
 
-def ends(*said: Any) -> tuple[int, ...]:
-    """The tokens that end a text, named by configs as one, as several, or not at all.
+def ends(reader: Reader) -> tuple[int, ...]:
+    """The tokens that end a text, as the checkpoint and its tokenizer name them.
 
     Llama 3's turns end in one that only generation_config.json lists. Nothing else is
     taken from there: a published temperature or nucleus is not what was asked for.
     """
+    said = [
+        _json(reader.place / "generation_config.json").get("eos_token_id"),
+        getattr(reader.text_config, "eos_token_id", None),
+        reader.tokenizer.eos_token_id,
+    ]  # one token, several, or none
     listed = [each if isinstance(each, list | tuple) else [each] for each in said]
     return tuple(sorted({end for each in listed for end in each if end is not None}))
+
+
+def _json(file: Path) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def refuse_below(engine: str, name: str, value: int, least: int) -> None:
+    """Refuse an option, named as in Python, that is less than it can be.
+
+    Raises:
+        SpecError: It is.
+    """
+    if value < least:
+        option = name.replace("_", "-")
+        raise SpecError(f"{engine},{option}={value}: give {least} or more")
 
 
 def refuse_wrong_kind(kind: str, model: Model, *, headed: bool) -> None:
@@ -89,13 +172,7 @@ def precision(model: Model, dtype: str, *, on_gpu: bool) -> str:
         return dtype
     if not on_gpu:
         return "float32"
-    file = models.folder(model, weights=False) / "config.json"
-    try:
-        config = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f"{file} cannot be read ({error}); name a folder with the model's own files"
-        ) from error
+    config = checkpoints.config(models.folder(model, weights=False))
     parts = [config, config.get("text_config") or {}]
     said = {part.get(name) for part in parts for name in ("dtype", "torch_dtype")}
     return "float16" if "float16" in said else "bfloat16"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rrm_harness import (
@@ -14,13 +15,15 @@ from rrm_harness import (
     Request,
     SpecError,
     hookimpl,
+    models,
 )
 
+from .openai_address import Address
+
 if TYPE_CHECKING:
-    from .openai_address import Address
     from .openai_client import Asked, Client
 
-Name = Literal[
+RouteName = Literal[
     "auto", "chat", "completions", "classify", "pooling", "reward", "nemotron"
 ]
 Prefill = Literal["no", "vllm", "assistant"]
@@ -61,7 +64,7 @@ class OpenAI(Engine):
     model: Model
     url: str = field(default="", repr=False)  # may hold a password
     key_variable: str = "OPENAI_API_KEY"
-    route: Name = "auto"
+    route: RouteName = "auto"
     concurrency: int = 32
     timeout: float = 600.0
     retries: int = 6
@@ -76,18 +79,17 @@ class OpenAI(Engine):
     _open: dict[int, Asked] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        from .openai_address import Address
-
         self._address = Address.read(self.url)
         if self.concurrency < 1 or self.retries < 0 or self.context < 0:
             raise SpecError(
-                f"concurrency={self.concurrency},retries={self.retries},context="
-                f"{self.context}: concurrency is at least 1, the others at least 0"
+                f"openai,concurrency={self.concurrency},retries={self.retries},"
+                f"context={self.context}: concurrency is at least 1, the others at"
+                " least 0"
             )
         if self.timeout <= 0 or self.backoff < 0:
             raise SpecError(
-                f"timeout={self.timeout},backoff={self.backoff}: timeout is above 0,"
-                " backoff at least 0"
+                f"openai,timeout={self.timeout},backoff={self.backoff}: timeout is"
+                " above 0, backoff at least 0"
             )
 
     @property
@@ -96,10 +98,9 @@ class OpenAI(Engine):
 
         The tokenizer is told by its files, and the query by a hash.
         """
-        from .openai_tokenizer import fingerprint
-
-        read = fingerprint(self)
-        how = [self.route, f"ids {read}" if read else "text"]
+        read = self.tokenized
+        ids = f"ids {models.fingerprint(read, weights=False)}" if read else ""
+        how = [self.route, ids or "text"]
         how += [f"prefill={self.prefill}"] if self.prefill != "no" else []
         how += [] if self.neutral == "auto" else [f"neutral={self.neutral}"]
         name = self.served or self.model.id
@@ -109,8 +110,22 @@ class OpenAI(Engine):
     @property
     def neutralizes(self) -> bool:
         """Whether servers' own cuts and penalties are spoken of at all."""
-        told = {"true": True, "false": False}
-        return told.get(self.neutral, self._address.neutral)
+        if self.neutral == "auto":
+            return not self._address.is_openai
+        return self.neutral == "true"
+
+    @property
+    def tokenized(self) -> Model | None:
+        """Whose tokenizer is used; of a head that is in a folder here, its own.
+
+        None if there is none, so that texts are sent.
+        """
+        own, name = self.model, self.tokenizer
+        if not name and own.head and self.route != "nemotron":
+            name = own.id if Path(own.id).expanduser().is_dir() else ""
+        if not name:
+            return None
+        return own if name == own.id else replace(own, id=name, revision="")
 
     def submit(self, ticket: int, request: Request) -> None:
         self._open[ticket] = self._started().ask(ticket, request)

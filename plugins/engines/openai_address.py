@@ -58,9 +58,9 @@ class Address:
         return f"{self} query {blake2b(self.query.encode(), digest_size=8).hexdigest()}"
 
     @property
-    def neutral(self) -> bool:
-        """Whether such a server may have sampling defaults that OpenAI's has not."""
-        return self.host != "api.openai.com"
+    def is_openai(self) -> bool:
+        """Whether it is OpenAI's own; others may have sampling defaults it has not."""
+        return self.host == "api.openai.com"
 
     def of(self, route: str) -> str:
         """The address to ask; a route with a leading slash is beside `/v1`."""

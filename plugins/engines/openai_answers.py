@@ -49,7 +49,7 @@ class Answer:
     text: str
 
 
-def judged(answer: Answer, route: Route) -> Completion:
+def completion_of(answer: Answer, route: Route) -> Completion:
     """Read an answer.
 
     Raises:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rrm_harness import Completion, EngineError, Failure, Request
 
 from . import openai_address
-from .openai_answers import Again, Answer, Refused, Rejected, judged, told
+from .openai_answers import Again, Answer, Refused, Rejected, completion_of, told
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -238,7 +238,7 @@ class Server:
         answer = await self._post(route.path, body)
         self._answered = True
         try:
-            return judged(answer, route)
+            return completion_of(answer, route)
         except Rejected as error:
             if route.mends(body, str(error)):
                 return await self._attempt(route)

@@ -21,8 +21,6 @@ from rrm_harness import (
 )
 from rrm_harness.inputs import Reader
 
-from .openai_tokenizer import reader
-
 if TYPE_CHECKING:
     from .openai import OpenAI
 
@@ -92,18 +90,16 @@ class Route:
         room, tokens = self.measured(context, 0)
         if tokens <= room:
             return None
-        text = f"{tokens} tokens where {room} fit"
+        text = f"{tokens} tokens, {room} fit"
         return Completion(
             failure=Failure.TOO_LONG, text=text, room=room, prompt_tokens=tokens
         )
 
     def measured(self, context: int, tokens: int) -> tuple[int, int]:
         """The room for a prompt and the prompt's tokens, as far as they are known."""
-        asked = self.request
-        reply = asked.max_tokens if asked.kind == "generate" else 0
         if self.encoded:
             tokens = tokens or len(self.encoded.ids)
-        return max(0, context - reply), tokens
+        return max(0, context - self.request.writes), tokens
 
     def ids(self) -> list[int]:
         """The request's token ids.
@@ -371,7 +367,8 @@ class Routes:
     """The route of each request; the tokenizer is loaded when this is made."""
 
     def __init__(self, options: OpenAI) -> None:
-        served, read = options.served or options.model.id, reader(options)
+        served, named = options.served or options.model.id, options.tokenized
+        read = Reader.of(named) if named else None
         self._shared = Shared(served, options, read, neutral=options.neutralizes)
         self._task = "classify"
         if read and read.head:

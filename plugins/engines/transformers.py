@@ -11,25 +11,22 @@ from rrm_harness import (
     Completion,
     Engine,
     EngineError,
-    Head,
     Model,
     Register,
     Request,
     Score,
-    SpecError,
     chat,
     hookimpl,
-    host,
     models,
 )
 from rrm_harness.libraries import library
 
-from .in_process import Dtype, refuse_wrong_kind
+from .in_process import Dtype, refuse_below, refuse_wrong_kind
 from .transformers_continuous import Continuous
 from .transformers_loading import EXTRA, Loaded, Placing, load, quiet
 from .transformers_rows import Answered, Row, free_memory
 from .transformers_scoring import Scorer
-from .transformers_writing import Writer, finished
+from .transformers_writing import Writer
 
 TOKENS = {"cpu": 2048, "gpu": 32768}
 """Tokens of a batch to score: a CPU gains nothing from more, and pays for padding."""
@@ -63,8 +60,9 @@ class Crew:
             done, refused = self.continuous.step()
             for row in refused:
                 self.writer.waiting.add(row)
+            words, ends = self.loaded.reader.tokenizer, self.loaded.ends
             return [
-                (row.ticket, finished(self.loaded, row, ids, {})) for row, ids in done
+                (row.ticket, row.written(words, ids, ends, {})) for row, ids in done
             ]
         return self.writer.step() if self.writer.waiting else []
 
@@ -92,7 +90,6 @@ class Transformers(Engine):
         batching: How greedy requests are written: `continuous` admits a row whenever
             another is done, `static` writes batch by batch. Sampled ones are always
             written by batch, for their seeds' sake. `auto` is continuous on a GPU.
-        head: Reads the scores, instead of the head that the model names.
     """
 
     model: Model
@@ -103,18 +100,12 @@ class Transformers(Engine):
     batch_size: int = 0
     context: int = 0
     batching: Literal["auto", "static", "continuous"] = "auto"
-    head: Head | None = None
     _done: Answered = field(default_factory=list, init=False, repr=False)
     _crew: Crew | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("batch_tokens", "batch_size", "context"):
-            if getattr(self, name) < 0:
-                option = name.replace("_", "-")
-                raise SpecError(
-                    f"{option}={getattr(self, name)}: give a number above 0, or 0 for"
-                    " the default"
-                )
+            refuse_below("transformers", name, getattr(self, name), 0)
 
     @cached_property
     def identity(self) -> str:
@@ -123,9 +114,7 @@ class Transformers(Engine):
         The size of a batch is not part of it: it changes float32 scores by 1e-6.
         """
         parts = [f"transformers {models.fingerprint(self.model)}"]
-        if self.head is not None:
-            parts.append(f"head {type(self.head).__qualname__}")
-        elif self.model.head:
+        if self.model.head:
             parts.append(f"head {self.model.head}")
         parts.append(self._placing.dtype)
         if self._placing.attention:
@@ -142,15 +131,12 @@ class Transformers(Engine):
         """The model and its crew; the first call loads it."""
         if self._crew is None:
             library("transformers", EXTRA)
-            head = self.head
-            if head is None and self.model.head:
-                head = host.default().build("heads", self.model.head)
             kind = "cpu" if self._placing.device == "cpu" else "gpu"
             rows = self.batch_size or ROWS[kind]
             automatic = self.batching == "auto" and kind == "gpu"
             continues = automatic or self.batching == "continuous"
-            loaded = load(self.model, head, self._placing)
-            self._refuse_context_beyond(loaded.context)
+            loaded = load(self.model, self._placing)
+            self._refuse_context_beyond(loaded.reader.context)
             continues = continues and Continuous.serves(loaded)
             self._crew = Crew(
                 loaded,
@@ -163,8 +149,8 @@ class Transformers(Engine):
     def _refuse_context_beyond(self, context: int) -> None:
         if 0 < context < self.context:
             raise EngineError(
-                f"context={self.context}: {self.model.id} reads at most {context}"
-                " tokens; give no more, or leave context out"
+                f"transformers,context={self.context}: {self.model.id} reads at most"
+                f" {context} tokens; give no more, or leave context out"
             )
 
     def submit(self, ticket: int, request: Request) -> None:
@@ -175,7 +161,7 @@ class Transformers(Engine):
         """
         encoded = self._encoded(request)
         row = Row(ticket, request, encoded.ids, encoded.notes)
-        context = self.context or self._at_work().loaded.context
+        context = self.context or self._at_work().loaded.reader.context
         too_long = row.too_long(context)
         if too_long:
             self._done.append((ticket, too_long))
@@ -236,12 +222,12 @@ class Transformers(Engine):
             return scorer.scores([ids], positions=positions)[0]
 
     def _encoded(self, request: Request) -> chat.Encoded:
-        return self._able(request.kind).loaded.encode(request)
+        return self._able(request.kind).loaded.reader.encode(request)
 
     def _able(self, kind: str) -> Crew:
         """The crew, if the model can do that: with a head it scores, else it writes."""
         crew = self._at_work()
-        headed = crew.loaded.head is not None
+        headed = crew.loaded.reader.head is not None
         refuse_wrong_kind(kind, self.model, headed=headed)
         return crew
 

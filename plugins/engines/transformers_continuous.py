@@ -37,7 +37,7 @@ class Continuous:
     @staticmethod
     def serves(loaded: Loaded) -> bool:
         """Whether its attention is the model's: its own leaves caps on logits out."""
-        return loaded.head is None and not capped(loaded.network)
+        return loaded.reader.head is None and not capped(loaded.network)
 
     def takes(self, row: Row) -> bool:
         """Whether the scheduler can answer this row as it was asked."""

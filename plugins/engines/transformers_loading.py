@@ -6,13 +6,13 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import EngineError, Model, Request, SpecError, chat, models
-from rrm_harness.heads import Head, refuse_random
-from rrm_harness.inputs import longest
+from rrm_harness import EngineError, Model, SpecError, models
+from rrm_harness.heads import refuse_random
+from rrm_harness.inputs import Reader
 from rrm_harness.libraries import library
 
 from .in_process import Dtype, ends, precision
@@ -49,8 +49,8 @@ class Placing:
         on_gpu = chosen != "cpu"
         if on_gpu and not torch.cuda.is_available():
             raise SpecError(
-                f"device={chosen}: torch finds no GPU here; use device=cpu, or install"
-                " a torch that fits this machine's driver"
+                f"transformers,device={chosen}: torch finds no GPU here; use"
+                " device=cpu, or install a torch that fits this machine's driver"
             )
         return cls(
             chosen,
@@ -82,36 +82,26 @@ def _best_device(torch: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model at work: its tokenizer, its network, and the head if it has one."""
+    """A model at work.
 
-    tokenizer: Any
+    Args:
+        reader: Its tokenizer, its head if it has one, and the network's config, which
+            has what config.json leaves to the class.
+        network: What computes.
+        ends: The tokens that end a text.
+    """
+
+    reader: Reader
     network: Any
-    head: Head | None
     ends: tuple[int, ...] = ()
-
-    def encode(self, request: Request) -> chat.Encoded:
-        """The token ids of a request, with whatever the head appends."""
-        if self.head is None:
-            return chat.encode(self.tokenizer, request)
-        return self.head.encode(self.tokenizer, self.network.config, request)
-
-    def positions(self, ids: Sequence[int]) -> list[int]:
-        """The positions that the head reads."""
-        assert self.head is not None  # noqa: S101 - the engine asks none without one
-        return self.head.positions(self.tokenizer, self.network.config, ids)
 
     @property
     def device(self) -> Any:
         """Where input ids go."""
         return next(self.network.parameters()).device
 
-    @property
-    def context(self) -> int:
-        """The most tokens of prompt and reply together; 0 if the config says none."""
-        return longest(self.network.config.get_text_config())
 
-
-def load(model: Model, head: Head | None, placing: Placing) -> Loaded:
+def load(model: Model, placing: Placing) -> Loaded:
     """Load a model; nothing in it may be left to chance.
 
     Raises:
@@ -125,14 +115,14 @@ def load(model: Model, head: Head | None, placing: Placing) -> Loaded:
     trusted = model.trust_remote_code
     options = placing.options | {"trust_remote_code": trusted}
     with quiet():
-        tokenizer = chat.load_tokenizer(str(place), trust_remote_code=trusted)
-        read = head.load if head is not None else _load_writer
+        reader = Reader.of(model)
+        read = reader.head.load if reader.head else _load_writer
         network = _told(place, read, options).eval()
         keep_capping(place, network, placing.attention)
         if trusted:
             refuse_unset_buffers(place, network)
-    ending = () if head is not None else _ends(network, tokenizer)
-    return Loaded(tokenizer, network, head, ending)
+    reader = replace(reader, config=network.config)
+    return Loaded(reader, network, () if reader.head else ends(reader))
 
 
 @contextmanager
@@ -169,22 +159,17 @@ def _told(place: Path, read: Any, options: dict[str, Any]) -> Any:
 
 
 def _load_writer(place: Path, **options: Any) -> Any:
-    network, told = library("transformers", EXTRA).AutoModelForCausalLM.from_pretrained(
-        place, output_loading_info=True, **options
-    )
-    refuse_random(place, told)
-    return network
-
-
-def _ends(network: Any, tokenizer: Any) -> tuple[int, ...]:
-    """The tokens that end a text; the network's own decoding settings are dropped.
+    """The network without its own decoding settings.
 
     A published temperature, nucleus or penalty would otherwise count in every request.
     """
-    text = network.config.get_text_config()
-    published = network.generation_config.eos_token_id
-    network.generation_config = library("transformers", EXTRA).GenerationConfig()
-    return ends(published, getattr(text, "eos_token_id", None), tokenizer.eos_token_id)
+    transformers = library("transformers", EXTRA)
+    network, told = transformers.AutoModelForCausalLM.from_pretrained(
+        place, output_loading_info=True, **options
+    )
+    refuse_random(place, told)
+    network.generation_config = transformers.GenerationConfig()
+    return network
 
 
 def capped(network: Any) -> bool:

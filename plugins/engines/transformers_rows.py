@@ -101,8 +101,7 @@ def answered(
 
 
 def _too_big(row: Row) -> Completion:
-    asked = f" and {row.request.max_tokens} to write"
-    told = asked if row.request.kind == "generate" else ""
+    told = f" and {row.request.writes} to write" if row.request.writes else ""
     text = f"{len(row.ids)} tokens to read{told} do not fit into memory"
     return row.failed(Failure.OUT_OF_MEMORY, text)
 
@@ -116,6 +115,23 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and (
         "not enough memory" in said or "out of memory" in said
     )
+
+
+def padded(texts: Sequence[Sequence[int]], *, left: bool) -> tuple[Any, Any]:
+    """Token ids (texts, longest), and a mask that is 0 where they are padding.
+
+    Any token will do for padding; it is before a text (`left`) or after it.
+    """
+    import torch
+
+    longest = max(map(len, texts))
+    ids = torch.zeros((len(texts), longest), dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, text in enumerate(texts):
+        start = longest - len(text) if left else 0
+        ids[row, start : start + len(text)] = torch.tensor(text)
+        mask[row, start : start + len(text)] = 1
+    return ids, mask
 
 
 def free_memory() -> None:

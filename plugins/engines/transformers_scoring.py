@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import Any
 
-from rrm_harness import Completion
-from rrm_harness.heads import Head, Score
+from rrm_harness import Completion, Head, Score
 
 from .transformers_loading import Loaded
-from .transformers_rows import Answered, Row, Waiting, answered
+from .transformers_rows import Answered, Row, Waiting, answered, padded
 
 LEAST_MATES = 3
 """Fewer rows with one beginning are as fast without sharing it; measured."""
@@ -58,22 +57,14 @@ class Scorer:
 
     @property
     def _head(self) -> Head:
-        head = self.loaded.head
+        head = self.loaded.reader.head
         assert head is not None  # noqa: S101 - the engine asks no scores without one
         return head
 
     def _completions(self, rows: Sequence[Row], shared: int) -> list[Completion]:
         texts = [row.ids for row in rows]
         scores = self.scores(texts, shared if len(rows) >= LEAST_MATES else 0)
-        return [
-            Completion(
-                scores=score.values,
-                attributes=score.attributes,
-                prompt_tokens=len(row.ids),
-                notes=row.notes,
-            )
-            for row, score in zip(rows, scores, strict=True)
-        ]
+        return [row.scored(score) for row, score in zip(rows, scores, strict=True)]
 
     def scores(
         self,
@@ -85,7 +76,7 @@ class Scorer:
 
         `positions` are read instead of those that the head would choose.
         """
-        read = [list(positions or self.loaded.positions(text)) for text in texts]
+        read = [list(positions or self.loaded.reader.positions(text)) for text in texts]
         hidden = self._shared(texts, read, shared) if shared else None
         if hidden is None:
             whole, _ = self._hidden(texts)
@@ -121,18 +112,11 @@ class Scorer:
         *,
         keep: bool = False,
     ) -> tuple[Any, Any]:
-        """Hidden states (texts, longest, width) of what begins at `start`; the cache.
-
-        Padding is on the right, and any token will do for it.
-        """
+        """Hidden states (texts, longest, width) from token `start` on; the cache."""
         import torch
 
-        longest, device = max(map(len, texts)), self.loaded.device
-        ids = torch.zeros((len(texts), longest), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, text in enumerate(texts):
-            ids[row, : len(text)] = torch.tensor(text)
-            mask[row, : len(text)] = 1
+        ids, mask = padded(texts, left=False)
+        longest, device = ids.shape[1], self.loaded.device
         hidden, kept = self.loaded.network.hidden(
             input_ids=ids.to(device),
             attention_mask=None if self._head.causal else mask.to(device),

@@ -12,7 +12,7 @@ from rrm_harness import Completion, chance, chat
 from rrm_harness.libraries import library
 
 from .transformers_loading import EXTRA, Loaded
-from .transformers_rows import Answered, Row, Waiting, answered
+from .transformers_rows import Answered, Row, Waiting, answered, padded
 
 MORE = 8
 """Tokens that are looked through for a stop beyond its bytes: some write nothing."""
@@ -50,14 +50,8 @@ class Writer:
         return rows
 
     def _completions(self, rows: Sequence[Row]) -> list[Completion]:
-        import torch
-
-        longest = max(len(row.ids) for row in rows)
-        ids = torch.zeros((len(rows), longest), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for number, row in enumerate(rows):
-            ids[number, longest - len(row.ids) :] = torch.tensor(row.ids)
-            mask[number, longest - len(row.ids) :] = 1
+        ids, mask = padded([row.ids for row in rows], left=True)
+        longest = ids.shape[1]
         steps = Steps(self.loaded, rows, longest)
         written = self.loaded.network.generate(
             ids.to(self.loaded.device),
@@ -67,10 +61,10 @@ class Writer:
             stopping_criteria=[steps.done],
         )
         return [
-            finished(
-                self.loaded,
-                row,
+            row.written(
+                self.loaded.reader.tokenizer,
                 tokens[: steps.ended.get(number, row.request.max_tokens)],
+                self.loaded.ends,
                 steps.first.get(number, {}),
             )
             for number, (row, tokens) in enumerate(
@@ -137,11 +131,9 @@ class Steps:
             if row.request.logprobs:
                 logs = scores[number].double().log_softmax(-1)
                 best = logs.topk(min(row.request.logprobs, len(logs)))
-                named: dict[str, float] = {}
-                for value, token in zip(*map(_listed, best), strict=True):
-                    text = chat.continued(self._loaded.tokenizer, row.ids, [token])
-                    named.setdefault(text, value)  # the likeliest of one spelling
-                self.first[number] = named
+                tokens, values = best.indices.tolist(), best.values.tolist()
+                told = dict(zip(tokens, values, strict=True))
+                self.first[number] = row.spelled(self._loaded.reader.tokenizer, told)
 
     def done(self, ids: Any, scores: Any) -> Any:
         """Tell which rows have all their tokens, or have written one of their stops."""
@@ -166,7 +158,7 @@ class Steps:
         """
         stops = row.request.stop
         reach = max(len(stop.encode()) for stop in stops) + MORE
-        tokenizer = self._loaded.tokenizer
+        tokenizer = self._loaded.reader.tokenizer
         newest = chat.continued(
             tokenizer, (*row.ids, *written[:-reach]), written[-reach:]
         )
@@ -174,11 +166,6 @@ class Steps:
             return False
         text = chat.continued(tokenizer, row.ids, written)
         return any(stop in text for stop in stops)
-
-
-def _listed(values: Any) -> list[Any]:
-    listed: list[Any] = values.tolist()
-    return listed
 
 
 def draw(scores: Any, requests: Sequence[Any], step: int) -> Any:
@@ -204,21 +191,3 @@ def draw(scores: Any, requests: Sequence[Any], step: int) -> Any:
     drawn = column([chance.uniform(request.seed or 0, step) for request in requests])
     found = torch.searchsorted(reached, drawn * reached[:, -1:], right=True)
     return found.clamp_(max=scores.shape[1] - 1)
-
-
-def finished(
-    loaded: Loaded, row: Row, tokens: Sequence[int], first: Mapping[str, float]
-) -> Completion:
-    """What a row wrote: until the model's end, one of its stops, or the most."""
-    end = next((at for at, token in enumerate(tokens) if token in loaded.ends), None)
-    text, stopped = row.until_stop(
-        chat.continued(loaded.tokenizer, row.ids, tokens[:end])
-    )
-    return Completion(
-        text=chat.reply(loaded.tokenizer, row.ids, text),
-        finish="length" if end is None and not stopped else "stop",
-        prompt_tokens=len(row.ids),
-        completion_tokens=len(tokens) if end is None else end + 1,
-        logprobs=first,
-        notes=row.notes,
-    )

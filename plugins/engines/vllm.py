@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 from rrm_harness import (
     Completion,
@@ -25,9 +24,9 @@ from rrm_harness import (
 from rrm_harness.inputs import Reader
 from rrm_harness.libraries import refuse_missing
 
-from .in_process import precision, refuse_wrong_kind
+from .in_process import Dtype, ends, precision, refuse_below, refuse_wrong_kind
 from .vllm_checkpoint import adapted
-from .vllm_requests import Row, Waiting, ends, pooling, sampling, scored, written
+from .vllm_requests import Row, Waiting, pooling, sampling, scored, written
 from .vllm_running import Running, refusals, start
 
 
@@ -63,7 +62,7 @@ class Vllm(Engine):
     """
 
     model: Model
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    dtype: Dtype = "auto"
     tensor_parallel: int = 1
     pipeline_parallel: int = 1
     gpu_memory: float = 0.0
@@ -77,17 +76,12 @@ class Vllm(Engine):
     _fresh: list[Row] = field(default_factory=list, init=False, repr=False)
     _waiting: Waiting = field(default_factory=Waiting, init=False, repr=False)
     _asked: dict[str, Row] = field(default_factory=dict, init=False, repr=False)
-    _names: count[int] = field(default_factory=count, init=False, repr=False)
     _running: Running | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         least = {"tensor_parallel": 1, "pipeline_parallel": 1}
         for name in (*least, "context", "max_sequences"):
-            if getattr(self, name) < least.get(name, 0):
-                option = name.replace("_", "-")
-                raise SpecError(
-                    f"vllm,{option}={getattr(self, name)}: give a whole number above 0"
-                )
+            refuse_below("vllm", name, getattr(self, name), least.get(name, 0))
         if not 0 <= self.gpu_memory <= 1:
             raise SpecError(
                 f"vllm,gpu-memory={self.gpu_memory}: give the share of a GPU's memory"
@@ -185,14 +179,14 @@ class Vllm(Engine):
         """
         refused = []
         while self._waiting and len(self._asked) < 2 * running.most:
-            row, name = self._waiting.take(), str(next(self._names))
+            row = self._waiting.take()
             try:
-                running.add(name, row.ids, self._how(row.request))
+                running.add(str(row.ticket), row.ids, self._how(row.request))
             except refusals() as error:
                 failed = row.failed(Failure.ENGINE_ERROR, f"vLLM: {error}")
                 refused.append((row.ticket, failed))
             else:
-                self._asked[name] = row
+                self._asked[str(row.ticket)] = row
         return refused
 
     def _how(self, request: Request) -> Any:
@@ -212,10 +206,9 @@ class Vllm(Engine):
         """Forget a request, wherever it is."""
         self._fresh = [row for row in self._fresh if row.ticket != ticket]
         self._waiting.remove(ticket)
-        for name in [name for name, row in self._asked.items() if row.ticket == ticket]:
-            del self._asked[name]
-            if self._running is not None:
-                self._running.abort(name)
+        asked = self._asked.pop(str(ticket), None)
+        if asked is not None and self._running is not None:
+            self._running.abort(str(ticket))
 
     def close(self) -> None:
         """Forget everything and give the memory back."""

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import EngineError, Route, checkpoints
+from rrm_harness import Route, checkpoints
+from rrm_harness.heads import refuse_random
 
 DECODER = ("model.", "lm_head.")
 """What the names of weights begin with that are no head's."""
@@ -59,12 +60,7 @@ def _refuse_headless(place: Path, route: Route, held: Mapping[str, Path]) -> Non
     missing = [name for name in needed if name not in held]
     if not missing and all(name.startswith(DECODER) for name in held):
         missing = ["of any head"]
-    if missing:
-        raise EngineError(
-            f"{place} lacks the weights {', '.join(missing)}, so every score would be"
-            " random; this checkpoint is of another architecture: use the judge made"
-            " for it (rrm-harness list models)"
-        )
+    refuse_random(place, {"missing_keys": missing})
 
 
 def _copy(file: Path, target: Path, renamed: Mapping[str, str]) -> None:
@@ -80,7 +76,7 @@ def _copy(file: Path, target: Path, renamed: Mapping[str, str]) -> None:
 
 
 def _config(place: Path, route: Route) -> Mapping[str, Any]:
-    config = json.loads((place / "config.json").read_text("utf-8"))
+    config = checkpoints.config(place)
     if "num_labels" in route.overrides:  # transformers believes these first
         config = {k: v for k, v in config.items() if k not in ("id2label", "label2id")}
     if "model_type" in route.overrides:  # its own code would be asked for

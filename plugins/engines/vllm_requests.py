@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from rrm_harness import Completion, Request, Route, chat
+from rrm_harness import Completion, Request, Route
 from rrm_harness.inputs import Reader
 
 from . import in_process
@@ -60,23 +58,6 @@ class Waiting:
             del self._ordered[bisect_left(self._ordered, (row.key, ticket))]
 
 
-def ends(reader: Reader) -> tuple[int, ...]:
-    """The tokens that end a text, as the checkpoint and its tokenizer name them."""
-    return in_process.ends(
-        _json(reader.place / "generation_config.json").get("eos_token_id"),
-        getattr(reader.config, "eos_token_id", None),
-        reader.tokenizer.eos_token_id,
-    )
-
-
-def _json(file: Path) -> Mapping[str, Any]:
-    try:
-        found: Mapping[str, Any] = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    return found
-
-
 def sampling(request: Request, stops: Sequence[int]) -> Any:
     """How a request is to be written; nothing is left to anybody's defaults."""
     from vllm import SamplingParams
@@ -112,34 +93,12 @@ def pooling(route: Route) -> Any:
 
 
 def written(reader: Reader, row: Row, output: Any, stops: Sequence[int]) -> Completion:
-    """The completion of what vLLM wrote: until the model's end, a stop, or the most.
-
-    The text is read from the token ids, special tokens spelled out, so that it is the
-    same as any other engine's for the same tokens.
-    """
+    """The completion of what vLLM wrote."""
     (told,) = output.outputs
-    ids = list(told.token_ids)
-    end = next((at for at, token in enumerate(ids) if token in stops), None)
-    text, _ = row.until_stop(chat.continued(reader.tokenizer, row.ids, ids[:end]))
-    return Completion(
-        text=chat.reply(reader.tokenizer, row.ids, text),
-        finish="length" if told.finish_reason == "length" else "stop",
-        prompt_tokens=len(row.ids),
-        completion_tokens=len(ids),
-        logprobs=_alternatives(reader, row, told.logprobs),
-        notes=row.notes,
-    )
-
-
-def _alternatives(reader: Reader, row: Row, told: Any) -> Mapping[str, float]:
-    """The first token's likeliest alternatives, the likeliest of each spelling."""
-    named: dict[str, float] = {}
-    if row.request.logprobs and told:
-        first = sorted(told[0].items(), key=lambda each: -each[1].logprob)
-        for token, said in first[: row.request.logprobs]:
-            text = chat.continued(reader.tokenizer, row.ids, [token])
-            named.setdefault(text, float(said.logprob))
-    return named
+    first = told.logprobs[0] if row.request.logprobs and told.logprobs else {}
+    named = {token: float(said.logprob) for token, said in first.items()}
+    spelled = row.spelled(reader.tokenizer, named)
+    return row.written(reader.tokenizer, list(told.token_ids), stops, spelled)
 
 
 def scored(reader: Reader, row: Row, output: Any) -> Completion:
@@ -149,10 +108,4 @@ def scored(reader: Reader, row: Row, output: Any) -> Completion:
         rows = [data.tolist()]
     else:
         rows = data[reader.positions(row.ids)].tolist()
-    score = reader.score(rows)
-    return Completion(
-        scores=tuple(score.values),
-        attributes=score.attributes,
-        prompt_tokens=len(row.ids),
-        notes=row.notes,
-    )
+    return row.scored(reader.score(rows))

@@ -103,28 +103,32 @@ def start(name: str, arguments: Mapping[str, Any], route: Route | None) -> Runni
         except EngineError:
             before.restore()
             raise
-        told = {
-            "generation_config": "vllm",  # the checkpoint's sampling is not ours
-            "max_logprobs": -1,
-            "disable_log_stats": True,
-            "use_tqdm_on_load": False,
-            **arguments,
-        }
-        if route is None and _on_cpu():
-            told["enable_chunked_prefill"] = False
-        if route is not None:
-            read: Any = "LAST" if route.task == "classify" else "ALL"
-            told["runner"] = "pooling"
-            told["skip_tokenizer_init"] = True  # we hand token ids over
-            told["pooler_config"] = vllm.config.PoolerConfig(
-                pooling_type=read, use_activation=False
-            )
+        told = {**_always(route), **arguments}
         try:
             engine = vllm.LLMEngine.from_engine_args(vllm.EngineArgs(**told))
         except Exception as error:
             clean_up(before)
             raise _does_not_start(name, error) from error
     return Running(engine, before)
+
+
+def _always(route: Route | None) -> dict[str, Any]:
+    """What vLLM is told whatever the options are."""
+    told: dict[str, Any] = {
+        "generation_config": "vllm",  # the checkpoint's sampling is not ours
+        "max_logprobs": -1,
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+    }
+    if route is None:
+        return told | ({"enable_chunked_prefill": False} if _on_cpu() else {})
+    pooler = library("vllm.config", "vllm").PoolerConfig
+    read = "LAST" if route.task == "classify" else "ALL"
+    return told | {
+        "runner": "pooling",
+        "skip_tokenizer_init": True,  # we hand token ids over
+        "pooler_config": pooler(pooling_type=read, use_activation=False),
+    }
 
 
 def _on_cpu() -> bool:

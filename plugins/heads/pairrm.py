@@ -63,9 +63,10 @@ class PairRM(Head):
             place, output_loading_info=True, **options
         )
         refuse_random(place, told)
-        # positions are relative, so that the backbone's own 512 are no limit
-        network.config.max_position_embeddings = LONGEST
         return network
+
+    def context(self, config: Any) -> int:
+        return LONGEST  # positions are relative: the backbone's own 512 are no limit
 
     def positions(self, tokenizer: Any, config: Any, ids: Sequence[int]) -> list[int]:
         return [ids.index(getattr(config, name)) for name in _IDS]

@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import EngineError, Head, Register, Route, Score, hookimpl, networks
+from rrm_harness import (
+    EngineError,
+    Head,
+    Register,
+    Route,
+    Score,
+    checkpoints,
+    hookimpl,
+    networks,
+)
 from rrm_harness.heads import refuse_random
 
 
@@ -42,7 +51,7 @@ class SequenceClassifier(Head):
     def vllm(self, place: Path) -> Route | None:
         from transformers import PretrainedConfig
 
-        said, _ = PretrainedConfig.get_config_dict(str(place))
+        said = checkpoints.config(place)
         _refuse_labels(place, PretrainedConfig.from_dict(said))
         (named, *_) = said.get("architectures") or ["model of no architecture"]
         if not named.endswith("ForSequenceClassification"):

@@ -12,10 +12,10 @@ from rrm_harness import (
     Register,
     Request,
     RewardModel,
+    Shape,
     hookimpl,
-    prompts,
 )
-from rrm_harness.recipe import Shape, templated, transcript
+from rrm_harness.recipe import templated
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,20 @@ class MetaGRM(RewardModel):
     template: str = field(default="judges/grm-meta.jinja", repr=False)
 
     head = "sequence-classifier"
+    role = "meta"
 
     @cached_property
     def identity(self) -> str:
-        return templated(self, prompts.source(self.template))
+        return templated(self, self._recipe.template_text)
+
+    @cached_property
+    def _recipe(self) -> Recipe:
+        return Recipe(template=self.template)
 
     def render(self, comparison: Comparison) -> Sequence[Request]:
         if comparison.role != "meta":
             return super().render(comparison)
-        asked = prompts.turns(
-            self.template,
-            prompt=transcript(comparison.example.prompt),
-            messages=comparison.example.prompt,
-            responses=comparison.responses,
-        ).messages
+        asked = self._recipe.request(comparison).messages
         critique = Message("assistant", comparison.critique)
         return [Request((*asked, critique), kind="score")]
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rrm_harness import Comparison, Recipe, Register, hookimpl
-from rrm_harness.recipe import Shape
+from rrm_harness import Comparison, Recipe, Register, Shape, hookimpl
 
 SHAPES = {
     "verdict": Shape("judges/j1-pair.jinja", "j1"),
@@ -20,8 +19,9 @@ class J1(Recipe):
     """J1 with weights of yours: think, then a verdict, scores, both, or one score.
 
     Its own weights are not published, so `model=` is needed. `verdict-scores` is
-    decided by the verdict. Self-consistency is `--strategy voting,k=32` at
-    `temperature=1`. A conversation is shown as one question.
+    decided by the verdict. Self-consistency, at `temperature=1`, is `--strategy
+    voting,k=32` of verdicts and `sum-voting,k=32,order=given` of scores. A conversation
+    is shown as one question.
 
     Source: arXiv 2505.10320 (layout, output, decoding). The wording is ours.
     """

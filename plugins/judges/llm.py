@@ -13,11 +13,11 @@ from rrm_harness import (
     Recipe,
     Register,
     Request,
+    Shape,
     SpecError,
     hookimpl,
 )
 from rrm_harness.parse import answer
-from rrm_harness.recipe import Shape
 
 SHAPES = {
     "pair": Shape("judges/llm-pair.jinja", "verdict"),

@@ -5,8 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from rrm_harness import Comparison, Recipe, Register, SpecError, hookimpl, prompts
-from rrm_harness.recipe import Shape
+from rrm_harness import (
+    Comparison,
+    Recipe,
+    Register,
+    Shape,
+    SpecError,
+    hookimpl,
+    prompts,
+)
 
 SHAPES = {
     "relative": Shape("judges/prometheus-relative.jinja", "prometheus"),

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import Recipe, Register, SpecError, hookimpl
-from rrm_harness.recipe import Shape
+from rrm_harness import Recipe, Register, Shape, SpecError, hookimpl
 from rrm_harness.specs import nearest
 
 TURNS = {"system": "system", "user": "prompt", "assistant": "prefill"}

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from rrm_harness import Comparison, Recipe, Register, Request, hookimpl
-from rrm_harness.recipe import Shape
+from rrm_harness import Comparison, Recipe, Register, Request, Shape, hookimpl
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,7 @@ class SumVoting(Strategy):
     def __post_init__(self) -> None:
         refuse_votes("sum-voting", self.k)
         if not 0 <= self.keep <= self.k:
-            raise SpecError(f"sum-voting,keep={self.keep}: keep must be at most k")
-
+            raise SpecError(f"sum-voting,keep={self.keep}: keep is 0 to k={self.k}")
         if self.keep and not self.meta:
             raise SpecError(
                 "sum-voting,keep=... needs meta=true, which says what to keep"

@@ -110,7 +110,7 @@ def test_several_turns_are_lines_with_their_roles(pairrm: Loaded) -> None:
 
 
 def test_the_context_is_that_of_the_published_code(pairrm: Loaded) -> None:
-    assert pairrm.network.config.max_position_embeddings == 2048
+    assert pairrm.head.context(pairrm.network.config) == 2048
     long = pairrm.ids(pair("Four. " * 400, "Five. " * 300))
     assert len(long) > 512
     assert len(pairrm.score(long)[0].values) == 2

@@ -358,6 +358,7 @@ def test_what_cannot_fit_is_not_even_asked(
     assert completion.failure is Failure.TOO_LONG
     assert completion.room == 40
     assert completion.prompt_tokens > 100
+    assert completion.text == f"{completion.prompt_tokens} tokens, 40 fit"
     assert server.asked == []
 
 
@@ -674,6 +675,8 @@ def test_a_wrong_option_is_refused_at_once(options: dict[str, Any]) -> None:
     with pytest.raises(SpecError) as raised:
         OPENAI(Model("judge"), **options)
     assert "hunter2" not in str(raised.value)
+    if "url" not in options:
+        assert str(raised.value).startswith("openai,")
 
 
 # --- secrets and identity ---

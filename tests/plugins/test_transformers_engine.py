@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -32,7 +33,6 @@ from rrm_harness import (
     evaluate,
     host,
 )
-from rrm_harness.heads import Head, Score
 from rrm_harness.inputs import completions
 from rrm_harness.records import Engine
 
@@ -43,17 +43,9 @@ LONG = "Compare the two answers and say which of them is better. " * 12
 
 def engine(folder: Path, options: str = "", **model: Any) -> Any:
     """The engine that the spec `transformers,OPTIONS` names."""
-
-    @dataclass
-    class Named(FakeReader):
-        runs_on: Model
-
     spec = f"transformers,device=cpu{options and ','}{options}"
-    return host.default().engine(spec, Named(Model(str(folder), **model)))
-
-
-class FakeReader:
-    """Stands where a judge does, for the model that it names."""
+    judge: Any = SimpleNamespace(runs_on=Model(str(folder), **model))
+    return host.default().engine(spec, judge)
 
 
 def scorer(folder: Path, options: str = "", head: str = HEAD) -> Any:
@@ -342,62 +334,57 @@ def test_scores_are_those_of_float64_alone_mixed_and_with_a_shared_prompt(
     assert max(expected) - min(expected) > 0.1, "these inputs would hide a mistake"
 
 
-class Counting(Head):
-    """The usual head; it counts the tokens that its network computes."""
+class Counting:
+    """A scorer; counts what its network computes, and no more than `most` tokens fit.
 
-    def __init__(self, most: int = 1 << 60) -> None:
-        self.inner: Head = host.default().build("heads", HEAD)
-        self.most = most
+    Attributes:
+        computed: How many rows each batch had, and their length.
+        failed: How many batches did not fit.
+    """
+
+    def __init__(self, folder: Path, options: str = "", most: int = 1 << 60) -> None:
+        self.running = scorer(folder, options)
+        self.running.tokens(VARIED[0])  # loads the model
+        self.loaded = self.running._crew.loaded
+        self.most, self.failed = most, 0
         self.computed: list[tuple[int, int]] = []
-        self.failed = 0
+        self._hidden = self.loaded.network.hidden
+        self.loaded.network.hidden = self.hidden
 
-    def load(self, place: Path, **options: Any) -> Any:
-        network = self.inner.load(place, **options)
-        inner = network.hidden
+    def hidden(self, **inputs: Any) -> Any:
+        rows, length = inputs["input_ids"].shape
+        if rows * length > self.most:
+            self.failed += 1
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self.computed.append((rows, length))
+        return self._hidden(**inputs)
 
-        def hidden(**inputs: Any) -> Any:
-            rows, length = inputs["input_ids"].shape
-            if rows * length > self.most:
-                self.failed += 1
-                raise torch.OutOfMemoryError("CUDA out of memory.")
-            self.computed.append((rows, length))
-            return inner(**inputs)
-
-        network.hidden = hidden
-        return network
-
-    def read(self, network: Any, hidden: Any) -> Score:
-        return self.inner.read(network, hidden)
-
-
-def with_head(folder: Path, head: Head, **options: Any) -> Any:
-    factory = host.default().lookup("engines", "transformers").thing
-    return factory(Model(str(folder), head=HEAD), device="cpu", head=head, **options)
+    def answers(self, requests: Sequence[Request]) -> list[Completion]:
+        return answers(self.running, requests)
 
 
 def test_a_prompt_that_three_share_is_computed_once(tiny: Tiny) -> None:
-    head = Counting()
-    folder = tiny("llama_classifier")
-    answers(with_head(folder, head, batch_tokens=100_000), BEST_OF)
-    (rows, shared), (mates, longest) = head.computed
+    counting = Counting(tiny("llama_classifier"), "batch-tokens=100000")
+    counting.answers(BEST_OF)
+    (rows, shared), (mates, longest) = counting.computed
     assert (rows, mates) == (1, len(BEST_OF))
     assert shared > 100 > longest
 
 
 def test_a_pair_is_not_worth_sharing(tiny: Tiny) -> None:
-    head = Counting()
-    answers(with_head(tiny("llama_classifier"), head), BEST_OF[:2])
-    assert [rows for rows, _ in head.computed] == [2]
+    counting = Counting(tiny("llama_classifier"))
+    counting.answers(BEST_OF[:2])
+    assert [rows for rows, _ in counting.computed] == [2]
 
 
 def test_a_head_that_sees_both_ways_shares_nothing_and_is_given_a_mask(
     tiny: Tiny,
 ) -> None:
-    head = Counting()
-    head.causal = False
     folder = tiny("llama_classifier")
-    told = answers(with_head(folder, head, batch_tokens=100_000), VARIED)
-    assert [rows for rows, _ in head.computed] == [len(VARIED)]
+    counting = Counting(folder, "batch-tokens=100000")
+    counting.loaded.reader.head.causal = False
+    told = counting.answers(VARIED)
+    assert [rows for rows, _ in counting.computed] == [len(VARIED)]
     assert values(told) == pytest.approx(
         [exact(folder, each) for each in VARIED], abs=1e-5
     )
@@ -448,13 +435,13 @@ def test_attention_that_leaves_caps_out_is_refused(tmp_path: Path) -> None:
 def test_a_batch_has_at_most_the_asked_tokens_and_the_longest_go_first(
     tiny: Tiny,
 ) -> None:
-    head = Counting()
+    counting = Counting(tiny("llama_classifier"), "batch-tokens=160")
     asked = [score("Hi.", "word " * count) for count in (3, 60, 9, 30, 31, 4, 61)]
-    answers(with_head(tiny("llama_classifier"), head, batch_tokens=160), asked)
-    assert all(rows * length <= 160 or rows == 1 for rows, length in head.computed)
-    lengths = [length for _, length in head.computed]
+    counting.answers(asked)
+    assert all(rows * length <= 160 or rows == 1 for rows, length in counting.computed)
+    lengths = [length for _, length in counting.computed]
     assert lengths == sorted(lengths, reverse=True)
-    assert sum(rows for rows, _ in head.computed) == len(asked) > len(lengths)
+    assert sum(rows for rows, _ in counting.computed) == len(asked) > len(lengths)
 
 
 def test_ids_are_scored_by_themselves_for_comparison(tiny: Tiny) -> None:
@@ -488,8 +475,20 @@ def test_too_long_is_said_with_its_tokens_and_nothing_is_cut(tiny: Tiny) -> None
 
 
 def test_a_context_beyond_the_models_is_refused(tiny: Tiny) -> None:
-    with pytest.raises(EngineError, match="reads at most 4096 tokens"):
+    problem = "transformers,context=4097: .* reads at most 4096 tokens"
+    with pytest.raises(EngineError, match=problem):
         engine(tiny("qwen2"), "context=4097").submit(0, write("Hi."))
+
+
+def test_a_context_that_the_config_leaves_to_the_models_class_counts(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    folder = changed(tiny("llama"), tmp_path / "silent", "config.json")
+    said = json.loads((folder / "config.json").read_text())
+    del said["max_position_embeddings"]  # a Llama's is 2048 then
+    (folder / "config.json").write_text(json.dumps(said))
+    with pytest.raises(EngineError, match="reads at most 2048 tokens"):
+        engine(folder, "context=2049").submit(0, write("Hi."))
 
 
 def test_the_models_own_context_counts(tiny: Tiny, tmp_path: Path) -> None:
@@ -507,14 +506,14 @@ def test_the_models_own_context_counts(tiny: Tiny, tmp_path: Path) -> None:
 
 
 def test_memory_that_runs_out_halves_the_batch_and_is_remembered(tiny: Tiny) -> None:
-    head = Counting(most=150)
     asked = [score("Hi.", f"word {number} " * 4) for number in range(16)]
     folder = tiny("llama_classifier")
-    told = answers(with_head(folder, head, batch_tokens=100_000), asked)
+    counting = Counting(folder, "batch-tokens=100000", most=150)
+    told = counting.answers(asked)
     assert values(told) == pytest.approx(
         [exact(folder, each) for each in asked], abs=1e-5
     )
-    assert 1 <= head.failed <= 4, "the smaller size must be remembered"
+    assert 1 <= counting.failed <= 4, "the smaller size must be remembered"
 
 
 def test_a_long_row_that_needs_memory_leaves_short_ones_their_batches(
@@ -540,9 +539,8 @@ def test_a_long_row_that_needs_memory_leaves_short_ones_their_batches(
 def test_a_row_that_does_not_fit_by_itself_fails_and_the_others_go_on(
     tiny: Tiny,
 ) -> None:
-    head = Counting(most=100)
     asked = [score("Hi.", "a"), score("Hi.", "word " * 120), score("Hi.", "b")]
-    told = answers(with_head(tiny("llama_classifier"), head), asked)
+    told = Counting(tiny("llama_classifier"), most=100).answers(asked)
     assert [each.failure for each in told] == [None, Failure.OUT_OF_MEMORY, None]
     assert str(told[1].prompt_tokens) in told[1].text
 
@@ -585,12 +583,12 @@ def test_a_device_that_is_not_there_is_named_before_anything_loads(tiny: Tiny) -
     if torch.cuda.is_available():
         pytest.skip("this machine has one")
     factory = host.default().lookup("engines", "transformers").thing
-    with pytest.raises(SpecError, match="device=cuda"):
+    with pytest.raises(SpecError, match="transformers,device=cuda: "):
         _ = factory(Model(str(tiny("llama"))), device="cuda").identity
 
 
 def test_a_negative_size_is_refused(tiny: Tiny) -> None:
-    with pytest.raises(SpecError, match="batch-tokens=-1"):
+    with pytest.raises(SpecError, match="transformers,batch-tokens=-1: give 0 or more"):
         engine(tiny("llama"), "batch-tokens=-1")
 
 

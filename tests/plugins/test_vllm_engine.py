@@ -659,7 +659,7 @@ def test_a_checkpoint_without_its_head_is_refused(
     engine = built(folder, head)
     engine.submit(0, RESPONSES[0])
 
-    with pytest.raises(EngineError, match=f"lacks the weights {lost}, so every score"):
+    with pytest.raises(EngineError, match=f"lacks the weights {lost}, so they would"):
         engine.collect()
 
 
@@ -761,6 +761,7 @@ def test_vllm_in_its_own_process_answers_the_same(
         assert [ticket for ticket, _ in engine.collect()] == [1]
         engine.cancel(0)
         assert list(engine.collect()) == []
+        assert completions(engine, QUESTIONS[:1]) == found[:1]  # ticket 0 once more
     finally:
         engine.close()
 
@@ -833,10 +834,17 @@ def test_the_precision_follows_the_device_and_the_checkpoint(
 
 
 @pytest.mark.parametrize(
-    "option", [{"context": -1}, {"tensor_parallel": 0}, {"gpu_memory": 1.5}]
+    ("option", "problem"),
+    [
+        ({"context": -1}, "vllm,context=-1: give 0 or more"),
+        ({"tensor_parallel": 0}, "vllm,tensor-parallel=0: give 1 or more"),
+        ({"gpu_memory": 1.5}, "vllm,gpu-memory=1.5: give the share"),
+    ],
 )
-def test_an_option_out_of_range_is_refused(option: dict[str, Any]) -> None:
-    with pytest.raises(SpecError, match=next(iter(option)).replace("_", "-")):
+def test_an_option_out_of_range_is_refused(
+    option: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(SpecError, match=problem):
         built(Path("model"), **option)
 
 
