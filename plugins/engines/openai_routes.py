@@ -301,7 +301,11 @@ class Pooling(Scoring):
         rows = said["data"][0]["data"]
         ids = self.ids()
         if len(rows) != len(ids):
-            raise ValueError(f"{len(rows)} rows for {len(ids)} tokens")
+            raise EngineError(
+                f"the server gives {len(rows)} rows for {len(ids)} tokens, so nobody"
+                " knows which tokens they are of; start it with --runner pooling"
+                """ --pooler-config '{"pooling_type": "ALL"}'"""
+            )
         places = self.shared.reader.positions(ids) if self.shared.reader else []
         return self.scored(said, [rows[place] for place in places])
 

@@ -19,11 +19,11 @@ from rrm_harness import (
     hookimpl,
     models,
 )
-from rrm_harness.libraries import library
+from rrm_harness.libraries import library, quiet_transformers
 
 from .in_process import Dtype, refuse_below, refuse_wrong_kind
 from .transformers_continuous import Continuous
-from .transformers_loading import EXTRA, Loaded, Placing, load, quiet
+from .transformers_loading import EXTRA, Loaded, Placing, load
 from .transformers_rows import Answered, Row, free_memory
 from .transformers_scoring import Scorer
 from .transformers_writing import Writer
@@ -175,7 +175,7 @@ class Transformers(Engine):
             return done
         import torch
 
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), quiet_transformers():
             return self._crew.step()
 
     def cancel(self, ticket: int) -> None:
@@ -190,7 +190,7 @@ class Transformers(Engine):
         if crew is None:
             return
         if crew.continuous is not None:
-            with quiet():
+            with quiet_transformers():
                 crew.continuous.close()
         del crew
         free_memory()
@@ -218,7 +218,7 @@ class Transformers(Engine):
         import torch
 
         scorer = self._able("score").scorer
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), quiet_transformers():
             return scorer.scores([ids], positions=positions)[0]
 
     def _encoded(self, request: Request) -> chat.Encoded:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 from rrm_harness import EngineError, Model, SpecError, models
 from rrm_harness.heads import refuse_random
 from rrm_harness.inputs import Reader
-from rrm_harness.libraries import library
+from rrm_harness.libraries import library, quiet_transformers
 
 from .in_process import Dtype, ends, precision
 
@@ -114,7 +111,7 @@ def load(model: Model, placing: Placing) -> Loaded:
     place = models.folder(model)
     trusted = model.trust_remote_code
     options = placing.options | {"trust_remote_code": trusted}
-    with quiet():
+    with quiet_transformers():
         reader = Reader.of(model)
         read = reader.head.load if reader.head else _load_writer
         network = _told(place, read, options).eval()
@@ -123,23 +120,6 @@ def load(model: Model, placing: Placing) -> Loaded:
             refuse_unset_buffers(place, network)
     reader = replace(reader, config=network.config)
     return Loaded(reader, network, () if reader.head else ends(reader))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers' warnings and progress bars off the screen, then undo that."""
-    told = library("transformers.utils.logging", EXTRA)
-    level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
-    told.set_verbosity(logging.CRITICAL)
-    told.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        told.set_verbosity(level)
-        if bars:
-            told.enable_progress_bar()
 
 
 def _told(place: Path, read: Any, options: dict[str, Any]) -> Any:

@@ -116,6 +116,7 @@ def _always(route: Route | None) -> dict[str, Any]:
     """What vLLM is told whatever the options are."""
     told: dict[str, Any] = {
         "generation_config": "vllm",  # the checkpoint's sampling is not ours
+        "load_format": "safetensors",
         "max_logprobs": -1,
         "disable_log_stats": True,
         "use_tqdm_on_load": False,

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from ast import literal_eval
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -708,7 +709,7 @@ def test_weights_are_downloaded_for_a_model_of_the_hub(
 import huggingface_hub
 real = huggingface_hub.snapshot_download
 def asked(name, **options):
-    print(options["ignore_patterns"], flush=True)
+    print(options["allow_patterns"], flush=True)
     return real(name, **options)
 huggingface_hub.snapshot_download = asked
 from rrm_harness import Message, Model, Request, host
@@ -727,7 +728,7 @@ except Exception:
         check=False,
         timeout=120,
     )
-    assert "*.safetensors" not in told.stdout.splitlines()[-1], told.stderr
+    assert "*.safetensors" in told.stdout.splitlines()[-1], told.stderr
 
 
 def test_a_head_that_vllm_has_no_class_for_is_refused(
@@ -766,6 +767,37 @@ def test_vllm_in_its_own_process_answers_the_same(
         engine.close()
 
     assert [each.text for each in found] == [said(writer, each) for each in QUESTIONS]
+
+
+ALONE = """
+import sys
+from rrm_harness import Message, Model, Request, host
+from rrm_harness.inputs import completions
+model = Model(sys.argv[1], head="sequence-classifier")
+make = host.default().lookup("engines", "vllm").thing
+engine = make(model, dtype="float32", eager=True, context=1024)
+turns = (Message("user", "a question"), Message("assistant", "an answer"))
+(told,) = completions(engine, [Request(turns, kind="score")])
+print(engine.tokens(Request(turns, kind="score")), told.scores, sep="|", flush=True)
+engine.close()
+"""
+
+
+def test_a_head_is_served_in_a_process_that_has_done_nothing_else(
+    classifier: Path,
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-P", "-c", ALONE, str(classifier)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr[-2000:]
+    ids, scores = map(literal_eval, told.stdout.splitlines()[-1].split("|"))
+
+    row = weights(classifier)["score.weight"]
+    expected = (row @ states(classifier, ids)[-1]).tolist()
+    assert list(scores) == pytest.approx(expected, **CLOSE)
 
 
 WITHOUT = """
