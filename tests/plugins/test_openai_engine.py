@@ -395,13 +395,11 @@ PASSING: dict[str, servers.Behaviour] = {
 @pytest.mark.parametrize("fault", PASSING)
 def test_a_passing_fault_is_asked_again(server: FaultServer, fault: str) -> None:
     server.script.extend([PASSING[fault]] * 2)
-    started = time.monotonic()
 
     (completion,) = answers(engine(server), asking())
 
     assert completion.text == "hello"
     assert len(server.asked) == 3
-    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("fault", PASSING)
@@ -462,7 +460,7 @@ def test_told_to_wait_all_requests_wait(
 
 
 def test_one_is_told_to_wait_and_the_others_hold_back(server: FaultServer) -> None:
-    server.script.append(reply({}, 429, Retry_After="0.5"))
+    server.script.append(reply({}, 429, Retry_After="2"))
     running = engine(server, concurrency=2)
     running.submit(0, asking("a"))
     while not server.asked:
@@ -552,7 +550,7 @@ def test_closing_waits_for_nobody(server: FaultServer) -> None:
 
     running.close()
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20, "their time-out is 60 s"
     assert list(running.collect()) == []
 
 
