@@ -223,7 +223,7 @@ def _refuse_wrong_bos(tokenizer: Any, request: Request, ids: Sequence[int]) -> N
         EngineError: That is what was about to happen.
     """
     bos = tokenizer.bos_token_id
-    if request.bos == "double" and (bos is None or ids[0] != bos):
+    if request.bos == "double" and (bos is None or list(ids[:1]) != [bos]):
         raise EngineError(
             "the beginning of sequence cannot be doubled: the model's chat template"
             " writes none; leave bos=double... out"

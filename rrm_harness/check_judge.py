@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +102,14 @@ def _memory(
     reader: Reader, request: Request, looked: Looked
 ) -> Iterator[tuple[str, str]]:
     """What weights and cache take, against what the machine has."""
-    stored = sum(each.stat().st_size for each in reader.place.glob("*.safetensors"))
+    listed = checkpoints.listed(reader.place)
+    there = [file for file in listed if file.exists()]
+    if 0 < len(there) < len(listed):
+        looked.problems.append(
+            f"{reader.place} holds {len(there)} of its {len(listed)} files of weights;"
+            " finish the download"
+        )
+    stored = sum(file.stat().st_size for file in there)
     card = models.card(reader.model)
     weights = stored or (card.bf16 * 1e9 if card else 0)
     if not weights:
@@ -113,7 +120,7 @@ def _memory(
         return
     tokens = len(reader.encode(request).ids) + request.writes
     cache = tokens * _cache_bytes(reader)
-    form = _stored(reader.place) if stored else "bf16, by its card"
+    form = _formats(there) if stored else "bf16, by its card"
     yield "weights", f"{_size(weights)}, {form}"
     yield "cache of one input", f"{_size(cache)} in 16 bit, {tokens:,} tokens"
     have = dict(_machine())
@@ -142,11 +149,11 @@ def _cache_bytes(reader: Reader) -> int:
     return int(2 * 2 * getattr(config, "num_hidden_layers", 0) * kept * each)
 
 
-def _stored(place: Path) -> str:
-    """The number formats of a folder's safetensors files."""
+def _formats(files: Sequence[Path]) -> str:
+    """The number formats of safetensors files."""
     formats = {
         each["dtype"]
-        for file in checkpoints.files(place)
+        for file in files
         for name, each in checkpoints.header(file)[0].items()
         if name != "__metadata__"
     }

@@ -19,28 +19,53 @@ def config(place: Path) -> dict[str, Any]:
     Raises:
         EngineError: There is none that can be read.
     """
+    return _read(place / "config.json")
+
+
+def generation_config(place: Path) -> dict[str, Any]:
+    """How the model's authors would have it write; nothing if they say nothing.
+
+    Raises:
+        EngineError: It is there and cannot be read.
+    """
+    file = place / "generation_config.json"
+    return _read(file) if file.exists() else {}
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((place / "config.json").read_text("utf-8"))
+        found = json.loads(file.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it is no object")
     except (OSError, ValueError) as error:
         raise EngineError(
-            f"{place}/config.json cannot be read ({error}); name a folder with the"
-            " model's own files"
+            f"{file} cannot be read ({error}); name a folder with the model's own files"
         ) from error
     return found
 
 
-def files(place: Path) -> list[Path]:
+def listed(place: Path) -> list[Path]:
     """The folder's weights, in order: what its index lists, else all there are.
+
+    What is listed need not be there: a download may be under way.
+
+    Raises:
+        EngineError: There is an index that cannot be read.
+    """
+    if (place / INDEX).exists():
+        names = _read(place / INDEX).get("weight_map") or {}
+        return [place / name for name in sorted(set(names.values()))]
+    found = place.glob("*.safetensors")
+    return sorted(each for each in found if not each.name.startswith("."))
+
+
+def files(place: Path) -> list[Path]:
+    """The folder's weights.
 
     Raises:
         EngineError: There are none.
     """
-    index = place / INDEX
-    if index.exists():
-        listed = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        found = [place / name for name in sorted(listed)]
-    else:
-        found = sorted(place.glob("*.safetensors"))
+    found = listed(place)
     if not found:
         raise EngineError(f"{place} has no safetensors; name a folder with some")
     return found

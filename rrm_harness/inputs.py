@@ -66,6 +66,24 @@ class Reader:
         part = self.config.get_text_config() or self.config
         return PretrainedConfig.from_dict(part) if isinstance(part, dict) else part
 
+    def ends(self) -> tuple[int, ...]:
+        """The tokens that end a text, as the checkpoint and its tokenizer name them.
+
+        Llama 3's turns end in one that only generation_config.json lists. Nothing else
+        is taken from there: a published temperature is not what was asked for.
+
+        Raises:
+            EngineError: That file is damaged.
+        """
+        said = [
+            checkpoints.generation_config(self.place).get("eos_token_id"),
+            getattr(self.config, "eos_token_id", None),
+            getattr(self.text_config, "eos_token_id", None),
+            self.tokenizer.eos_token_id,
+        ]  # one token, several, or none
+        lists = [each if isinstance(each, list | tuple) else [each] for each in said]
+        return tuple(sorted({end for each in lists for end in each if end is not None}))
+
     def encode(self, request: Request) -> chat.Encoded:
         """The token ids of a request, with whatever the head appends."""
         if self.head is None or request.kind == "generate":

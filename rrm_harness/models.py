@@ -11,7 +11,7 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import host
+from rrm_harness import checkpoints, host
 from rrm_harness.errors import EngineError, PluginError
 from rrm_harness.records import Model
 
@@ -147,7 +147,7 @@ def fingerprint(model: Model, *, weights: bool = True) -> str:
     """
     local = Path(model.id).expanduser()
     if local.is_dir():
-        return f"weights {_hash(local, WEIGHTS)}" if weights else _hash(local)
+        return ("weights " if weights else "") + _hash(local, weights=weights)
     return f"{model.id}@{commit(model) or 'unknown'}"
 
 
@@ -170,17 +170,22 @@ def _commit(name: str, revision: str) -> str:
     return Path(cached).parent.name if isinstance(cached, str) else revision
 
 
-def _hash(place: Path, *more: str) -> str:
-    """The hash of a folder's small files, and of more, by name and content.
+def _hash(place: Path, *, weights: bool) -> str:
+    """The hash of a folder's small files, and of its weights, by name and content.
 
-    What lies in folders inside it is not loaded and may be a run's output.
+    What else lies in folders inside it is not loaded and may be a run's output.
     """
-    found = {each for kind in (*SMALL, *more) for each in place.glob(kind)}
-    files = sorted(each for each in found if each.is_file())
+    kinds = (*SMALL, WEIGHTS) if weights else SMALL
+    found = {each for kind in kinds for each in place.glob(kind)}
+    found |= set(checkpoints.listed(place)) if weights else set()
+    files = sorted(
+        each for each in found if each.is_file() and not each.name.startswith(".")
+    )
     digest = blake2b(digest_size=16)
     with ThreadPoolExecutor(READERS) as pool:
         for each, content in zip(files, pool.map(_content, files), strict=True):
-            digest.update(f"{each.name}\0{content}\0".encode())
+            name = each.relative_to(place).as_posix()
+            digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()
 
 

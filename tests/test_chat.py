@@ -114,9 +114,10 @@ def test_no_score_is_read_behind_two_beginnings() -> None:
     assert Note.DOUBLE_BOS in chat.encode(tokenizer, Request(turns[:1])).notes
 
 
-def test_a_beginning_that_is_not_there_cannot_be_doubled() -> None:
+@pytest.mark.parametrize("template", ["{{ messages[0]['content'] }}", ""])
+def test_a_beginning_that_is_not_there_cannot_be_doubled(template: str) -> None:
     tokenizer = tiny_models.tokenizer("llama")
-    tokenizer.chat_template = tokenizer.chat_template.replace("{{- bos_token }}", "")
+    tokenizer.chat_template = template or "{% if false %}{% endif %}"
 
     with pytest.raises(EngineError, match="cannot be doubled"):
         chat.encode(tokenizer, Request((Message("user", "a"),), bos="double"))

@@ -1,5 +1,6 @@
 """`check judge` shows what the model reads, and what would go wrong."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,18 @@ def test_a_damaged_config_is_said_in_one_sentence(tiny: Tiny, tmp_path: Path) ->
 
     assert "tokens cannot be shown: " in problem
     assert "config.json cannot be read" in problem
+
+
+def test_weights_that_are_not_all_there_are_told(tiny: Tiny, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny("qwen2"), tmp_path / "half")
+    names = ("model.safetensors", "model-2.safetensors")
+    index = {"weight_map": dict(zip("ab", names, strict=True))}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    found = looked(f"rrm,model={folder},max-tokens=10")
+
+    assert "holds 1 of its 2 files of weights" in found.problems[0]
+    assert facts(found)["weights"].endswith("MB, F32")
 
 
 def test_weights_that_nobody_knows_have_no_size(tiny: Tiny, tmp_path: Path) -> None:

@@ -42,9 +42,23 @@ def test_what_a_run_writes_inside_the_folder_changes_nothing(tmp_path: Path) -> 
     (tmp_path / "a" / "runs").mkdir()
     (tmp_path / "a" / "runs" / "results.json").write_text("{}")
     (tmp_path / "a" / "README.md").write_text("Read me.")
+    (tmp_path / "a" / "._model.safetensors").write_text("left by an unpacker")
 
     now = [models.fingerprint(model, weights=each) for each in (True, False)]
     assert now == before
+
+
+def test_weights_in_folders_count_where_an_index_lists_them(tmp_path: Path) -> None:
+    models_ = [folder(tmp_path / name) for name in "ab"]
+    for model, weights in zip(models_, (b"one", b"two"), strict=True):
+        place = Path(model.id)
+        (place / "shards").mkdir()
+        (place / "shards" / "x.safetensors").write_bytes(weights)
+        index = '{"weight_map": {"w": "shards/x.safetensors"}}'
+        (place / "model.safetensors.index.json").write_text(index)
+
+    one, two = map(models.fingerprint, models_)
+    assert one != two
 
 
 def test_without_weights_only_the_other_files_count(tmp_path: Path) -> None:

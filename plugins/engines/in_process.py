@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from rrm_harness import (
@@ -20,7 +18,6 @@ from rrm_harness import (
     checkpoints,
     models,
 )
-from rrm_harness.inputs import Reader
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -106,29 +103,6 @@ class Row:
         """What was written before the first of the request's stops; if there is one."""
         found = [text.find(stop) for stop in self.request.stop if stop in text]
         return (text[: min(found)], True) if found else (text, False)
-
-
-def ends(reader: Reader) -> tuple[int, ...]:
-    """The tokens that end a text, as the checkpoint and its tokenizer name them.
-
-    Llama 3's turns end in one that only generation_config.json lists. Nothing else is
-    taken from there: a published temperature or nucleus is not what was asked for.
-    """
-    said = [
-        _json(reader.place / "generation_config.json").get("eos_token_id"),
-        getattr(reader.text_config, "eos_token_id", None),
-        reader.tokenizer.eos_token_id,
-    ]  # one token, several, or none
-    listed = [each if isinstance(each, list | tuple) else [each] for each in said]
-    return tuple(sorted({end for each in listed for end in each if end is not None}))
-
-
-def _json(file: Path) -> Mapping[str, Any]:
-    try:
-        found: Mapping[str, Any] = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    return found
 
 
 def refuse_below(engine: str, name: str, value: int, least: int) -> None:

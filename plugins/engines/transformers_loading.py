@@ -12,7 +12,7 @@ from rrm_harness.heads import refuse_random
 from rrm_harness.inputs import Reader
 from rrm_harness.libraries import library, quiet_transformers
 
-from .in_process import Dtype, ends, precision
+from .in_process import Dtype, precision
 
 EXTRA = "transformers"
 
@@ -119,7 +119,7 @@ def load(model: Model, placing: Placing) -> Loaded:
         if trusted:
             refuse_unset_buffers(place, network)
     reader = replace(reader, config=network.config)
-    return Loaded(reader, network, () if reader.head else ends(reader))
+    return Loaded(reader, network, () if reader.head else reader.ends())
 
 
 def _told(place: Path, read: Any, options: dict[str, Any]) -> Any:

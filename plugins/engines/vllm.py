@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -24,7 +25,7 @@ from rrm_harness import (
 from rrm_harness.inputs import Reader
 from rrm_harness.libraries import refuse_missing
 
-from .in_process import Dtype, ends, precision, refuse_below, refuse_wrong_kind
+from .in_process import Dtype, precision, refuse_below, refuse_wrong_kind
 from .vllm_checkpoint import adapted
 from .vllm_requests import Row, Waiting, pooling, sampling, scored, written
 from .vllm_running import Running, refusals, start
@@ -76,6 +77,7 @@ class Vllm(Engine):
     _fresh: list[Row] = field(default_factory=list, init=False, repr=False)
     _waiting: Waiting = field(default_factory=Waiting, init=False, repr=False)
     _asked: dict[str, Row] = field(default_factory=dict, init=False, repr=False)
+    _names: count[int] = field(default_factory=count, init=False, repr=False)
     _running: Running | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -120,7 +122,7 @@ class Vllm(Engine):
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
-        return ends(self._reader)
+        return self._reader.ends()
 
     @cached_property
     def _route(self) -> Route | None:
@@ -179,14 +181,14 @@ class Vllm(Engine):
         """
         refused = []
         while self._waiting and len(self._asked) < 2 * running.most:
-            row = self._waiting.take()
+            row, name = self._waiting.take(), str(next(self._names))
             try:
-                running.add(str(row.ticket), row.ids, self._how(row.request))
+                running.add(name, row.ids, self._how(row.request))
             except refusals() as error:
                 failed = row.failed(Failure.ENGINE_ERROR, f"vLLM: {error}")
                 refused.append((row.ticket, failed))
             else:
-                self._asked[str(row.ticket)] = row
+                self._asked[name] = row
         return refused
 
     def _how(self, request: Request) -> Any:
@@ -206,9 +208,10 @@ class Vllm(Engine):
         """Forget a request, wherever it is."""
         self._fresh = [row for row in self._fresh if row.ticket != ticket]
         self._waiting.remove(ticket)
-        asked = self._asked.pop(str(ticket), None)
-        if asked is not None and self._running is not None:
-            self._running.abort(str(ticket))
+        for name in [name for name, row in self._asked.items() if row.ticket == ticket]:
+            del self._asked[name]
+            if self._running is not None:
+                self._running.abort(name)
 
     def close(self) -> None:
         """Forget everything and give the memory back."""
