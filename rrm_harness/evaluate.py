@@ -83,9 +83,8 @@ def evaluate(
     with ExitStack() as stack:
         benches = {"judge": _bench(judge, engine, stack)}
         if meta_judge:
-            benches["meta"] = _bench(
-                meta_judge, meta_engine or engine, stack, benches["judge"]
-            )
+            asked_of = meta_engine or engine
+            benches["meta"] = _bench(meta_judge, asked_of, stack, benches["judge"])
         data = plugins.made("datasets", dataset)
         playing = plugins.made("strategies", strategy or data.protocol)
         examples = Examples.checked(data, limit, skip_bad_rows)

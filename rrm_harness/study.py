@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,7 @@ def evaluate_each(
         output: The directory.
         engine: A spec; the engine is loaded once, when it is first needed.
         meta_judge: A spec.
-        meta_engine: A spec; `engine` unless given, once more if the meta judge runs
-            another model.
+        meta_engine: A spec, as in `evaluate`.
         failed: Is told of a run that ended over a mistake in its data, and the next
             one goes on. Without it the mistake ends the study.
         **options: Those of `evaluate`.
@@ -56,17 +56,16 @@ def evaluate_each(
         HarnessError: As `evaluate`.
     """
     asked_how: Sequence[str | None] = strategies or [None]
-    pairs = [(data, how) for data in datasets for how in asked_how]
+    pairs = list(product(datasets, asked_how))
     for kind, specs in (("datasets", datasets), ("strategies", strategies)):
         for spec in specs:
             host.default().build(kind, spec)
     places = _places(output, pairs)
     with ExitStack() as stack:
+        its_own = meta_engine or _anew(engine, judge, meta_judge)
         engines = {
             "engine": _engine(engine, judge, stack),
-            "meta_engine": _engine(
-                meta_engine or _anew(engine, judge, meta_judge), meta_judge, stack
-            ),
+            "meta_engine": _engine(its_own, meta_judge, stack),
         }
         for (dataset, strategy), place in zip(pairs, places, strict=True):
             asked = {"meta_judge": meta_judge, "output": place, **engines, **options}
