@@ -9,7 +9,7 @@ from itertools import count, repeat
 from math import isfinite
 from typing import Any, NamedTuple
 
-from rrm_harness import chance
+from rrm_harness import chance, parse
 from rrm_harness.errors import EngineError, HarnessError, SpecError
 from rrm_harness.records import (
     Comparison,
@@ -21,6 +21,9 @@ from rrm_harness.records import (
     Request,
 )
 from rrm_harness.store import RunStore
+
+TITLES = {"judge": "judge", "meta": "meta judge", "policy": "policy"}
+"""What each role is called; the option that names it is called the same."""
 
 
 class Bench(NamedTuple):
@@ -185,9 +188,10 @@ class Answers:
 
     def _bench(self, comparison: Comparison) -> Bench:
         if comparison.role not in self._benches:
+            title = TITLES[comparison.role]
             raise SpecError(
-                f"the strategy asks a {comparison.role} judge and none was given;"
-                f" add --{comparison.role}-judge SPEC"
+                f"the strategy asks a {title} and none was given;"
+                f" add --{title.replace(' ', '-')} SPEC"
             )
         return self._benches[comparison.role]
 
@@ -197,9 +201,11 @@ class Answers:
         """Hash what determines the answer.
 
         That is the requests' contents, and where they are sampled the run's seed and
-        the sample number; without requests it is all that the comparison says.
+        the sample number; without requests it is all that the comparison says. A
+        policy that makes requests is asked what it would be asked as the judge.
         """
-        asked = [self._identities[comparison.role], comparison.role, *contents]
+        role = "judge" if contents and comparison.role == "policy" else comparison.role
+        asked = [self._identities[comparison.role], role, *contents]
         if not contents:
             asked += [
                 repr(comparison.example),
@@ -314,7 +320,9 @@ def _parse(
             judgment = _checked(judge.parse(comparison, completions), comparison)
         except Exception as error:
             judgment = _broken(error)
+    texts = [judgment.text, *(completion.text for completion in completions)]
     cut = any(completion.finish == "length" for completion in completions)
+    cut = cut or any(map(parse.still_thinking, texts))
     if cut and judgment.failure is Failure.UNPARSABLE:
         judgment = replace(judgment, failure=Failure.TRUNCATED)
     return replace(judgment, completions=tuple(completions))

@@ -67,6 +67,8 @@ def commands() -> None:
 @click.option("--engine", metavar="SPEC", help="What runs the judge's model.")
 @click.option("--meta-judge", metavar="SPEC", help="A judge of judgments.")
 @click.option("--meta-engine", metavar="SPEC", help="What runs the meta judge's model.")
+@click.option("--policy", metavar="SPEC", help="What writes answers to judge.")
+@click.option("--policy-engine", metavar="SPEC", help="What runs the policy's model.")
 @click.option(
     "--output",
     required=True,

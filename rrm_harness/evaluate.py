@@ -8,13 +8,13 @@ a credit, and all credits into the benchmark's numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
 from rrm_harness import host
-from rrm_harness.answers import Answers, Bench
+from rrm_harness.answers import TITLES, Answers, Bench
 from rrm_harness.baselines import Baselines
 from rrm_harness.errors import SpecError
 from rrm_harness.examples import Examples
@@ -45,6 +45,8 @@ def evaluate(
     engine: str | Engine | None = None,
     meta_judge: str | Judge | None = None,
     meta_engine: str | Engine | None = None,
+    policy: str | Judge | None = None,
+    policy_engine: str | Engine | None = None,
     seed: int = 0,
     limit: int | None = None,
     skip_bad_rows: bool = False,
@@ -65,6 +67,8 @@ def evaluate(
         meta_judge: A judge of judgments, for strategies that ask one.
         meta_engine: What runs the meta judge's requests; `engine` unless given, once
             more if the meta judge runs another model.
+        policy: What answers questions, for strategies that choose among its answers.
+        policy_engine: What runs the policy's requests, as `meta_engine`.
         seed: Every draw of the run comes from it.
         limit: Take only the dataset's first examples.
         skip_bad_rows: Count malformed rows instead of stopping at the first.
@@ -80,11 +84,16 @@ def evaluate(
     """
     started = time.monotonic()
     plugins = host.default()
+    asked = {
+        "judge": (judge, engine),
+        "meta": (meta_judge, meta_engine or engine),
+        "policy": (policy, policy_engine or engine),
+    }
     with ExitStack() as stack:
-        benches = {"judge": _bench(judge, engine, stack)}
-        if meta_judge:
-            asked_of = meta_engine or engine
-            benches["meta"] = _bench(meta_judge, asked_of, stack, benches["judge"])
+        benches: dict[str, Bench] = {}
+        for role, (named, runner) in asked.items():
+            if named:
+                benches[role] = _bench(role, named, runner, benches, stack)
         data = plugins.made("datasets", dataset)
         playing = plugins.made("strategies", strategy or data.protocol)
         examples = Examples.checked(data, limit, skip_bad_rows)
@@ -101,7 +110,7 @@ def evaluate(
                 progress(tally.examples, len(examples))
 
         trivial: dict[str, float | None] = {}
-        if baselines and not meta_judge:  # they judge responses, not judgments
+        if baselines and len(benches) == 1:  # they judge, and do nothing else
             trivial = Baselines(plugins, data.rule).play(examples, playing, seed)
         results = {
             "format": FORMAT,
@@ -120,22 +129,24 @@ def evaluate(
 
 
 def _bench(
+    role: str,
     judge: str | Judge,
     engine: str | Engine | None,
+    beside: Mapping[str, Bench],
     stack: ExitStack,
-    beside: Bench | None = None,
 ) -> Bench:
     """Make a judge and its engine; an engine made here is closed at the end.
 
-    A judge of the same model as the one `beside` it shares that one's engine.
+    A judge of the same model as one `beside` it shares that one's engine.
     """
     built: Judge = host.default().made("judges", judge)
-    if beside is not None and same_model(built, beside.judge):
-        engine = beside.engine if isinstance(engine, str) else engine
-    elif beside is not None and beside.engine is engine is not None:
+    alike = [each for each in beside.values() if same_model(built, each.judge)]
+    if alike:
+        engine = alike[0].engine if isinstance(engine, str) else engine
+    elif engine is not None and any(each.engine is engine for each in beside.values()):
         raise SpecError(
-            "the meta judge runs another model than the judge; give it an engine of"
-            " its own (--meta-engine SPEC)"
+            f"the {TITLES[role]} runs another model than the judge; give it an engine"
+            f" of its own (--{role}-engine SPEC)"
         )
     if not isinstance(engine, str):
         return Bench(built, engine)

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rrm_harness import chance, models
-from rrm_harness.answers import Bench
+from rrm_harness.answers import TITLES, Bench
 from rrm_harness.errors import PluginError
 from rrm_harness.records import Dataset, Strategy, described
 from rrm_harness.too_long import TooLong
@@ -38,9 +38,9 @@ def describe(
     """Return the manifest. Its part `run` tells this run from every other one."""
     run: dict[str, Any] = {}
     for role, bench in benches.items():
-        which = "meta " if role == "meta" else ""
-        run[f"{which}judge"] = bench.judge.identity
-        run[f"{which}engine"] = bench.engine.identity if bench.engine else None
+        run[TITLES[role]] = bench.judge.identity
+        engine = "engine" if role == "judge" else f"{role} engine"
+        run[engine] = bench.engine.identity if bench.engine else None
     run |= {
         "dataset": f"{dataset.name} = {described(dataset, paths=False)}",
         "revision": dataset.revision,

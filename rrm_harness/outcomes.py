@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Protocol
 
-from rrm_harness.records import Failure, Outcome
+from rrm_harness.records import Comparison, Failure, Judgment, Outcome
 
 
 class Uncertain(Protocol):
@@ -25,6 +26,31 @@ class Noted(Protocol):
     def notes(self) -> Mapping[str, int]:
         """Counts by name."""
         ...
+
+
+def outcome_of(shown: Comparison, judgment: Judgment) -> Outcome:
+    """What one judgment says about the responses that were shown."""
+    if judgment.failure is not None:
+        return Outcome(failure=judgment.failure, order=shown.order)
+    scores = dict(zip(shown.order, judgment.scores, strict=True))
+    return Outcome(scores, order=shown.order)
+
+
+def tally(votes: Iterable[Outcome]) -> dict[int, Fraction | int]:
+    """Votes per response that got any, a split vote in exact equal parts."""
+    counted: dict[int, Fraction | int] = {}
+    for vote in votes:
+        won = vote.winners
+        part = 1 if len(won) == 1 else Fraction(1, max(1, len(won)))
+        for index in won:
+            counted[index] = counted.get(index, 0) + part
+    return counted
+
+
+def common_order(outcomes: Iterable[Outcome]) -> tuple[int, ...]:
+    """The order shown, if it was the same in all."""
+    orders = {outcome.order for outcome in outcomes}
+    return orders.pop() if len(orders) == 1 else ()
 
 
 def first_failure(outcomes: Iterable[Outcome]) -> Failure | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from rrm_harness.answers import TITLES
 from rrm_harness.errors import DataError, OutputError, SpecError
 from rrm_harness.store import RunStore, holds_judgments
 
@@ -182,16 +183,18 @@ class RunDirectory:
                 yield store
 
     def _shares_a_judge(self, run: Any) -> bool:
-        shared = {"judge", "meta judge"} & self._run.keys()
-        return isinstance(run, dict) and any(
-            run.get(name) == self._run[name] for name in shared
-        )
+        """Whether any judge is one of the other run's, perhaps in another role."""
+        return isinstance(run, dict) and not _judges(run).isdisjoint(_judges(self._run))
 
     def _worth_keeping(self) -> bool:
         """Whether the run that claimed this directory got as far as a judgment."""
         finished = (self.path / RESULTS).exists()
         store = self.path / STORE
         return finished or (store.exists() and holds_judgments(store))
+
+
+def _judges(run: Mapping[str, Any]) -> set[str]:
+    return {str(run[title]) for title in TITLES.values() if title in run}
 
 
 def _is_ours(name: str) -> bool:

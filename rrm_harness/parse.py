@@ -33,6 +33,11 @@ def answer(text: str) -> str:
     return rest if closed else text.partition("<think>")[0]
 
 
+def still_thinking(text: str) -> bool:
+    """Whether a thought was begun and not ended: the reply was cut short."""
+    return "<think>" in text and "</think>" not in text
+
+
 def rrm(text: str, shown: int) -> Scores | None:
     r"""RRM: the last `\boxed{Assistant 1|2}` after the first `</think>`.
 
@@ -234,6 +239,20 @@ def deepseek_grm(text: str, shown: int) -> Scores | None:
     return scores and tuple(min(10.0, max(1.0, score)) for score in scores)
 
 
+def boxed_letter(text: str, shown: int) -> Scores | None:
+    r"""A policy's choice: the last `\boxed{B}` after the thought, a letter shown.
+
+    `(B)`, `B)` and each of these within `\text{}` are the same.
+    """
+    menu = {
+        spelling: scores
+        for letter, scores in _letters(shown).items()
+        for plain in (letter, f"({letter})", f"{letter})")
+        for spelling in (plain, rf"\text{{{plain}}}")
+    }
+    return _menu((_last_boxed(answer(text)) or "").strip(), menu, shown)
+
+
 PARSERS: Mapping[str, Parser] = {
     "rrm": rrm,
     "assistant": assistant,
@@ -255,6 +274,7 @@ PARSERS: Mapping[str, Parser] = {
     "prometheus-score": prometheus_score,
     "compass": compass,
     "deepseek-grm": deepseek_grm,
+    "boxed-letter": boxed_letter,
 }
 
 

@@ -175,7 +175,8 @@ class Recipe(_Modelled):
 class RewardModel(_Modelled):
     """A judge that scores each response by itself: a chat, and a reward head.
 
-    It cannot be the meta judge, which scores a critique: `grm-meta` can.
+    It cannot be the meta judge, which scores a critique: `grm-meta` can. Nor can it
+    be the policy, which answers questions.
 
     Args:
         model: The hub's id or a folder.
@@ -189,18 +190,23 @@ class RewardModel(_Modelled):
         """The prompt's chat with the response as its last turn.
 
         Raises:
-            SpecError: It is asked for the score of a critique.
+            SpecError: It is asked for the score of a critique, or for an answer.
         """
-        self.refuse_meta(comparison)
+        self.refuse_other_roles(comparison)
         answer = Message("assistant", comparison.responses[0])
         return [Request((*comparison.example.prompt, answer), kind="score")]
 
-    def refuse_meta(self, comparison: Comparison) -> None:
-        """Refuse to score a critique, for it would be scored as a response.
+    def refuse_other_roles(self, comparison: Comparison) -> None:
+        """Refuse to score a critique, which would be scored as a response.
 
         Raises:
-            SpecError: That is what is asked for.
+            SpecError: That is what is asked for, or that a question be answered.
         """
+        if comparison.role == "policy":
+            raise SpecError(
+                f"{type(self).__name__} scores responses and cannot be the policy,"
+                " which writes them; use --policy solver"
+            )
         if comparison.role == "meta":
             raise SpecError(
                 f"{type(self).__name__} scores responses and cannot be the meta judge,"

@@ -71,14 +71,15 @@ class Comparison:
 
     `order` holds indices into the example's responses. `sample` tells repeated
     questions apart. `seed` is the run's seed, from which every draw is derived.
-    `role` picks the judge: "judge", or "meta" for one that scores a `critique`.
+    `role` picks the judge: "judge", "meta" for one that scores a `critique`, or
+    "policy" for one that answers a question whose choices are the responses.
     """
 
     example: Example
     order: tuple[int, ...]
     sample: int = 0
     seed: int = 0
-    role: Literal["judge", "meta"] = "judge"
+    role: Literal["judge", "meta", "policy"] = "judge"
     critique: str = ""
 
     @classmethod
@@ -172,7 +173,8 @@ class Outcome:
         uncertain: Whether failures could have changed it, had they not failed; a
             benchmark's bounds then count the example as 0 and as 1.
         order: The order shown, where every comparison had the same.
-        parts: The two games of a strategy that asks in both orders.
+        parts: The two games of a strategy that asks in both orders, or the samples of
+            one that asks several times.
         notes: Counts worth reporting.
     """
 
@@ -182,6 +184,13 @@ class Outcome:
     order: tuple[int, ...] = ()
     parts: tuple[Outcome, ...] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def games(self) -> tuple[Outcome, ...]:
+        """The parts, if they are two and were not both shown in one order."""
+        orders = [part.order for part in self.parts]
+        alike = len(orders) == 2 and orders[0] == orders[1] != ()
+        return self.parts if len(orders) == 2 and not alike else ()
 
     @property
     def winners(self) -> tuple[int, ...]:

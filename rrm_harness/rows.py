@@ -22,11 +22,15 @@ from rrm_harness.records import BadRow, Example, Message
 Row = Mapping[str, Any]
 Located = tuple[str, Row | DataError]
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
+ELSEWHERE = "download it elsewhere and give the copy with path=FILE"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a benchmark's rows are: a local file or folder, or else the hub."""
+    """Where a benchmark's rows are: a local file or folder, or else the hub.
+
+    A `gated` set is one whose terms the hub asks consent to first.
+    """
 
     repository: str
     split: str
@@ -34,12 +38,16 @@ class Source:
     config: str | None = None
     path: Path | None = None
     pattern: str = "*"
+    gated: bool = False
 
     def rows(self) -> Iterator[Located]:
         """Yield (place, row) of all rows."""
         if self.path is None:
+            if self.gated:
+                _refuse_without_token(self.repository)
             commit = _commit(self.repository, self.revision)
-            yield from from_hub(self.repository, self.split, commit, self.config)
+            hub = (self.repository, self.split, commit, self.config)
+            yield from from_hub(*hub, gated=self.gated)
             return
         for file in files(self.path, self.pattern):
             yield from read(file)
@@ -140,7 +148,12 @@ def read(path: Path) -> Iterator[Located]:
 
 
 def from_hub(
-    repository: str, split: str, revision: str | None = None, config: str | None = None
+    repository: str,
+    split: str,
+    revision: str | None = None,
+    config: str | None = None,
+    *,
+    gated: bool = False,
 ) -> Iterator[Located]:
     """Yield (place, row) of a data set on the Hugging Face hub.
 
@@ -157,10 +170,37 @@ def from_hub(
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{repository} (split {split}) cannot be loaded from the hub: {reason};"
-            " download it elsewhere and give the copy with path=FILE"
+            f" {_way_in(repository) if gated else ELSEWHERE}"
         ) from error
     for number, row in enumerate(loaded, 1):
         yield f"{repository} (split {split}), row {number}", row
+
+
+def _refuse_without_token(repository: str) -> None:
+    """Refuse a gated set that is not here and that nobody may ask the hub for.
+
+    Raises:
+        DataError: There is no token and nothing of the set in the caches.
+    """
+    from datasets import config
+    from huggingface_hub import constants, get_token
+
+    kept = (
+        Path(constants.HF_HUB_CACHE, f"datasets--{repository.replace('/', '--')}"),
+        Path(config.HF_DATASETS_CACHE, repository.replace("/", "___")),
+    )
+    if get_token() is None and not any(folder.is_dir() for folder in kept):
+        raise DataError(
+            f"{repository} cannot be loaded without a token: {_way_in(repository)}"
+        )
+
+
+def _way_in(repository: str) -> str:
+    return (
+        "it is gated, so accept its terms at"
+        f" https://huggingface.co/datasets/{repository} and set HF_TOKEN, or give a"
+        " copy with path=FILE"
+    )
 
 
 @cache

@@ -32,6 +32,8 @@ def evaluate_each(
     engine: str | None = None,
     meta_judge: str | None = None,
     meta_engine: str | None = None,
+    policy: str | None = None,
+    policy_engine: str | None = None,
     failed: Told | None = None,
     **options: Any,
 ) -> Iterator[Result]:
@@ -48,6 +50,8 @@ def evaluate_each(
         engine: A spec; the engine is loaded once, when it is first needed.
         meta_judge: A spec.
         meta_engine: A spec, as in `evaluate`.
+        policy: A spec.
+        policy_engine: A spec, as in `evaluate`.
         failed: Is told of a run that ended over a mistake in its data, and the next
             one goes on. Without it the mistake ends the study.
         **options: Those of `evaluate`.
@@ -62,15 +66,18 @@ def evaluate_each(
             host.default().build(kind, spec)
     places = _places(output, pairs)
     with ExitStack() as stack:
-        its_own = meta_engine or _anew(engine, judge, meta_judge)
-        engines = {
+        meta_own = meta_engine or _anew(engine, judge, meta_judge)
+        policy_own = policy_engine or _anew(engine, judge, policy)
+        options |= {
+            "meta_judge": meta_judge,
+            "policy": policy,
             "engine": _engine(engine, judge, stack),
-            "meta_engine": _engine(its_own, meta_judge, stack),
+            "meta_engine": _engine(meta_own, meta_judge, stack),
+            "policy_engine": _engine(policy_own, policy, stack),
         }
         for (dataset, strategy), place in zip(pairs, places, strict=True):
-            asked = {"meta_judge": meta_judge, "output": place, **engines, **options}
             try:
-                yield evaluate(judge, dataset, strategy, **asked)
+                yield evaluate(judge, dataset, strategy, output=place, **options)
             except EngineError:
                 raise
             except HarnessError as error:
@@ -79,11 +86,11 @@ def evaluate_each(
                 failed(f"{dataset} {strategy or ''}".strip(), error)
 
 
-def _anew(engine: str | None, judge: str, meta_judge: str | None) -> str | None:
-    """The engine's spec, if the meta judge needs one for another model."""
-    if engine is None or meta_judge is None:
+def _anew(engine: str | None, judge: str, other: str | None) -> str | None:
+    """The engine's spec, if a judge in another role needs one for another model."""
+    if engine is None or other is None:
         return None
-    made = (host.default().build("judges", each) for each in (meta_judge, judge))
+    made = (host.default().build("judges", each) for each in (other, judge))
     return None if same_model(*made) else engine
 
 

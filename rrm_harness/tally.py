@@ -99,7 +99,7 @@ def _line(finished: Finished, row: Scored) -> dict[str, Any]:
             {
                 "order": list(comparison.order),
                 "sample": comparison.sample,
-                **({"role": "meta"} if comparison.role == "meta" else {}),
+                **({"role": comparison.role} if comparison.role != "judge" else {}),
                 **(
                     {"failure": judgment.failure}
                     if judgment.failure is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rrm_harness import chance
-from rrm_harness.answers import Answers, Bench
+from rrm_harness.answers import TITLES, Answers, Bench
 from rrm_harness.records import (
     Comparison,
     Completion,
@@ -119,6 +119,6 @@ def play(
 ) -> Outcome:
     """Play one example to its end; with an engine, its order of arrival counts."""
     judge = FakeModelJudge(decide) if engine else FakeJudge(decide)
-    benches = {"judge": Bench(judge, engine), "meta": Bench(judge, engine)}
+    benches = dict.fromkeys(TITLES, Bench(judge, engine))
     (finished,) = play_all([asked], strategy, Answers(benches), seed)
     return finished.outcome

@@ -431,6 +431,22 @@ def test_a_reply_that_was_cut_and_cannot_be_read_is_truncated(
         assert answer.judgment.text == "cut off"
 
 
+@pytest.mark.parametrize("engine", [FakeEngine, None])
+def test_an_unreadable_reply_whose_thought_is_still_open_is_truncated(
+    engine: type[FakeEngine] | None,
+) -> None:
+    """An engine may not know that the text was cut, and recorded texts have none."""
+    thinking = "<think>first I"
+    if engine:
+        judge: FakeJudge = FakeModelJudge(always(Judgment.failed(Failure.UNPARSABLE)))
+        answer = answered(judge, engine(always(Completion(thinking))))
+    else:
+        unreadable = Judgment.failed(Failure.UNPARSABLE, thinking)
+        answer = answered(FakeJudge(always(unreadable)))
+
+    assert answer.judgment.failure is Failure.TRUNCATED
+
+
 def test_a_reply_that_ended_and_cannot_be_read_is_not_truncated() -> None:
     unreadable = always(Judgment.failed(Failure.UNPARSABLE))
 
@@ -560,8 +576,10 @@ def test_a_model_judge_without_an_engine_is_refused() -> None:
 def test_a_role_without_a_judge_is_refused() -> None:
     answers = Answers({"judge": Bench(FakeJudge(always(FIRST)))})
 
-    with pytest.raises(SpecError, match="add --meta-judge"):
+    with pytest.raises(SpecError, match=r"asks a meta judge .* add --meta-judge SPEC"):
         finished(answers, "sum-voting,k=2,meta=true")
+    with pytest.raises(SpecError, match=r"asks a policy and .* add --policy SPEC"):
+        finished(answers, "sampled,n=2")
 
 
 def test_an_answer_to_no_question_is_the_fault_of_the_engine() -> None:
@@ -804,6 +822,33 @@ def test_a_pointwise_meta_judge_is_asked_about_the_whole_critique() -> None:
     finished(Answers(benches), "sum-voting,k=1,order=given,meta=true")
 
     assert [asked.order for asked in meta.asked] == [(0, 1)]
+
+
+def test_a_policy_that_makes_requests_is_one_with_the_judge_of_its_name() -> None:
+    bench = Bench(OneQuestion(always(FIRST)), FakeEngine())
+    answers = Answers({"judge": bench, "policy": bench})
+
+    for role in ("judge", "policy"):
+        answers.ask(replace(ASKED, role=role), role)
+
+    assert answers.outstanding == 1
+
+
+def test_a_policy_without_requests_answers_as_the_policy() -> None:
+    judge = FakeJudge(always(FIRST))
+    answers = Answers({"judge": Bench(judge), "policy": Bench(judge)})
+
+    for role in ("judge", "policy"):
+        answers.ask(replace(ASKED, role=role), role)
+
+    assert [asked.role for asked in judge.asked] == ["judge", "policy"]
+
+
+class OneQuestion(FakeModelJudge):
+    """A judge whose request does not tell in which role it is asked."""
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:
+        return [Request((Message("user", "which?"),), temperature=1.0)]
 
 
 def test_outstanding_tells_how_many_requests_the_engines_owe() -> None:

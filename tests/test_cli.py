@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rrm_harness import evaluate, report
+from rrm_harness import evaluate, host, report
 from rrm_harness.result import Result
 
 COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
@@ -358,6 +358,53 @@ def test_the_advice_for_a_mistake_can_be_followed_in_the_same_directory(
     assert "add --meta-judge SPEC" in mistake(*command, *options)
 
     assert rrm(*command, *options, meta).returncode == 3
+
+
+def test_the_best_of_recorded_solutions_is_chosen_by_recorded_verdicts(
+    tmp_path: Path,
+) -> None:
+    """Both halves of a best-of-N run are on file; a second command asks nothing."""
+    choices = {f"Incorrect Answer {n}": f"false {n}" for n in (1, 2, 3)}
+    row = {"Record ID": "q", "Question": "Why?", "Correct Answer": "true", **choices}
+    data = f"gpqa,path={write(tmp_path / 'gpqa.jsonl', row)}"
+    (asked,) = host.default().build("datasets", data).examples()
+    right = asked.correct[0]
+    letters = ["ABCD"[(right + each) % 4] for each in (1, 0, 1)]
+    texts = [f"<think>hm</think> \\boxed{{{each}}}" for each in letters]
+    solutions = [
+        {"example": "q", "order": [0, 1, 2, 3], "sample": number, "role": "policy"}
+        | {"text": text}
+        for number, text in enumerate([*texts, "<think>too long"])
+    ]
+    verdicts = [
+        {"example": "q", "order": order, "scores": [int(each == 1) for each in order]}
+        for order in ([0, 1], [0, 2], [1, 2])
+    ]
+    policy = write(tmp_path / "solutions.jsonl", *solutions)
+    judge = write(tmp_path / "verdicts.jsonl", *verdicts)
+    command = [
+        *["run", "--judge", f"recorded,path={judge},any-order=true"],
+        *["--policy", f"recorded,path={policy},parser=boxed-letter"],
+        *["--dataset", data, "--strategy", "sampled,n=4 of knockout"],
+        *["--output", tmp_path / "run", "--quiet"],
+    ]
+
+    first = rrm(*command)
+    once = Result.read(tmp_path / "run").results
+    second = rrm(*command)
+    again = Result.read(tmp_path / "run").results
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert once["accuracy"] == 1.0
+    assert once["extra"] == {
+        "pass@1": 1 / 4,
+        "maj@k": 0.0,
+        "oracle@k": 1.0,
+        "unfinished": 1 / 4,
+    }
+    assert once["failures"] == {"truncated": 1}
+    assert once["baselines"] == {}
+    assert (once["cached"], again["cached"]) == (0, 5)  # all but the failure
 
 
 def test_the_directory_of_another_run_is_refused_and_left_alone(run: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -724,7 +724,7 @@ class OtherEngine(FakeEngine):
     identity = "another model"
 
 
-@pytest.mark.parametrize("role", ["engine", "meta_engine"])
+@pytest.mark.parametrize("role", ["engine", "meta_engine", "policy_engine"])
 def test_another_engine_is_another_run(folder: Path, role: str) -> None:
     judge, meta = FakeModelJudge(prefer("right")), Meta(lambda _: Judgment((1.0,)))
     command: Json = {
@@ -732,8 +732,10 @@ def test_another_engine_is_another_run(folder: Path, role: str) -> None:
         "dataset": Pairs(3),
         "strategy": "sum-voting,k=2,meta=true",
         "meta_judge": meta,
+        "policy": judge,
         "engine": FakeEngine(),
         "meta_engine": FakeEngine(),
+        "policy_engine": FakeEngine(),
         "output": folder,
     }
     evaluate(**command)
@@ -991,15 +993,102 @@ class OnModel(Judge):
         return Judgment((1.0,) * shown, text=completions[0].text)
 
 
-def test_a_meta_judge_of_another_model_needs_an_engine_of_its_own() -> None:
-    with pytest.raises(SpecError, match="give it an engine of its own"):
-        evaluate(
-            OnModel("a"),
-            Pairs(1),
-            "sum-voting,k=2,meta=true",
-            engine=FakeEngine(),
-            meta_judge=OnModel("b"),
-        )
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("meta_judge", r"the meta judge runs .* its own \(--meta-engine SPEC\)"),
+        ("policy", r"the policy runs .* its own \(--policy-engine SPEC\)"),
+    ],
+)
+def test_a_judge_of_another_model_needs_an_engine_of_its_own(
+    option: str, told: str
+) -> None:
+    with pytest.raises(SpecError, match=told):
+        evaluate(OnModel("a"), Pairs(1), engine=FakeEngine(), **{option: OnModel("b")})
+
+
+def test_a_policy_of_the_meta_judges_model_shares_its_engine() -> None:
+    result = evaluate(
+        "first",
+        Pairs(1),
+        meta_judge=OnModel("a"),
+        meta_engine=FakeEngine(),
+        policy=OnModel("a"),
+        policy_engine="openai,url=http://localhost:9/v1",
+    )
+
+    run = result.results["manifest"]["run"]
+    assert run["policy engine"] == run["meta engine"] == "fake"
+
+
+def answers_right(comparison: Comparison) -> Judgment:
+    """As the policy, choose what is right at odd samples; as the judge, prefer that."""
+    if comparison.role == "policy":
+        choice = "right" if comparison.sample % 2 else "wrong"
+        return replace(prefer(choice)(comparison), text=choice)
+    return prefer("right")(comparison)
+
+
+def best_of_four(directory: Path, judge: FakeJudge, **options: Any) -> Result:
+    strategy = "sampled,n=4 of knockout"
+    return evaluate(
+        judge, Pairs(3), strategy, output=directory, policy=judge, **options
+    )
+
+
+def test_a_policys_solutions_are_chosen_among(folder: Path) -> None:
+    result = best_of_four(folder, FakeJudge(answers_right))
+
+    found = result.results
+    assert found["accuracy"] == 1.0
+    assert found["comparisons"] == found["forecast"] == 3 * (4 + 3)
+    assert found["baselines"] == {}
+    assert found["manifest"]["run"]["policy"] == "fake"
+
+
+def test_each_comparison_tells_whom_it_asked(folder: Path) -> None:
+    best_of_four(folder, FakeJudge(answers_right))
+
+    (first, *_) = outcomes(folder)
+    roles = [each.get("role") for each in first["comparisons"]]
+    assert roles == [None] * 3 + ["policy"] * 4
+
+
+def test_a_policys_answers_are_no_ties_and_no_positions(folder: Path) -> None:
+    def undecided(comparison: Comparison) -> Judgment:
+        if comparison.role == "policy":
+            return Judgment((0.5, 0.5), text="either")
+        return prefer("right")(comparison)
+
+    found = best_of_four(folder, FakeJudge(undecided)).results
+
+    assert found["comparison_tie_rate"] == 1.0  # of the judge, on equal solutions
+    assert found["prefer_longer_rate"] is None
+
+
+def test_what_a_policy_and_its_judge_said_is_not_asked_again(folder: Path) -> None:
+    class Solved(FakeModelJudge):
+        def render(self, comparison: Comparison) -> Sequence[Request]:
+            (request,) = super().render(comparison)
+            shown = Message("user", repr(comparison.responses))
+            return [replace(request, messages=(*request.messages, shown))]
+
+    engines = [Remembering(), Remembering()]
+
+    runs = [
+        best_of_four(folder / name, Solved(answers_right), engine=engine)
+        for name, engine in zip("ab", engines, strict=True)
+    ]
+
+    assert [len(each.requests) for each in engines] == [3 * 7, 0]
+    assert runs[0].results["accuracy"] == runs[1].results["accuracy"] == 1.0
+
+
+def test_a_run_without_a_policy_says_nothing_of_one(folder: Path) -> None:
+    evaluate("longest", "sample", output=folder)
+
+    assert "policy" not in (folder / "manifest.json").read_text()
+    assert "policy" not in (folder / "outcomes.jsonl").read_text()
 
 
 def test_a_meta_judge_of_the_same_model_shares_the_engine() -> None:

@@ -7,7 +7,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rrm_harness import SpecError
-from rrm_harness.parse import FIRST, PARSERS, SECOND, TIE, answer, parser
+from rrm_harness.parse import (
+    FIRST,
+    PARSERS,
+    SECOND,
+    TIE,
+    answer,
+    parser,
+    still_thinking,
+)
 
 ONE_VERDICT = ["mt-bench", "arena-hard", "verdict", "j1", "prometheus", "compass"]
 """Parsers by which two different verdicts are none."""
@@ -66,6 +74,13 @@ ACCEPTED = [
     ("deepseek-grm", "first \\boxed{1, 2}, then \\boxed{7,4,9}", 3, (7.0, 4.0, 9.0)),
     ("deepseek-grm", "\\boxed{0, 12}", 2, (1.0, 10.0)),
     ("deepseek-grm", "<think>\\boxed{1, 2}</think>\\boxed{ 8 , 3.5 }", 2, (8.0, 3.5)),
+    ("boxed-letter", "So \\boxed{A}", 2, FIRST),
+    ("boxed-letter", "<think>\\boxed{A}</think> it is $\\boxed{ B }$.", 2, SECOND),
+    ("boxed-letter", "\\boxed{A}, no: \\boxed{(B)}", 2, SECOND),
+    ("boxed-letter", "\\boxed{B)}", 2, SECOND),
+    ("boxed-letter", "\\boxed{\\text{A}}", 2, FIRST),
+    ("boxed-letter", "\\boxed{\\text{(A)}}", 2, FIRST),
+    ("boxed-letter", "\\boxed{D}", 4, (0.0, 0.0, 0.0, 1.0)),
 ]
 
 REFUSED = [
@@ -165,6 +180,16 @@ REFUSED = [
     ("deepseek-grm", "\\boxed{Response 2}", 1),
     ("deepseek-grm", "\\boxed{8, 3, 4}", 2),
     ("deepseek-grm", "8, 3", 2),
+    ("boxed-letter", "B", 2),
+    ("boxed-letter", "\\boxed{C}", 2),
+    ("boxed-letter", "\\boxed{b}", 2),
+    ("boxed-letter", "\\boxed{(B}", 2),
+    ("boxed-letter", "\\boxed{A or B}", 2),
+    ("boxed-letter", "\\boxed{AB}", 2),
+    ("boxed-letter", "\\boxed{\\text{A}", 2),
+    ("boxed-letter", "\\boxed{А}", 2),  # a Cyrillic letter
+    ("boxed-letter", "<think>\\boxed{A}</think>I cannot tell", 2),
+    ("boxed-letter", "\\boxed{A} \\boxed{none}", 2),
     *[(name, "", 2) for name in PARSERS],
 ]
 
@@ -300,6 +325,24 @@ def test_no_verdict_counts_in_a_thought_that_never_ends(
 )
 def test_the_answer_is_what_follows_the_thought(text: str, said: str) -> None:
     assert answer(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "thinking"),
+    [
+        ("all of it", False),
+        ("<think>x", True),
+        ("so <think>x", True),
+        ("<think>x</think> so", False),
+        ("x</think> so", False),
+        ("x</think> so <think>", False),
+        ("", False),
+    ],
+)
+def test_a_thought_that_was_begun_and_not_ended_is_told(
+    text: str, thinking: bool
+) -> None:
+    assert still_thinking(text) == thinking
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,18 @@ def test_a_run_that_grows_into_a_study_pays_nothing_twice(tmp_path: Path) -> Non
     assert single["cached"] == single["judgments"] > 0
 
 
+def test_a_policy_answers_for_every_run(tmp_path: Path) -> None:
+    strategies = ["sampled,n=2 of single", "sampled,n=3 of single"]
+
+    runs = study(tmp_path, ["sample"], strategies, policy="first")
+
+    asked = [
+        run["examples"] * samples + run["examples"]
+        for run, samples in zip(runs, (2, 3), strict=True)
+    ]
+    assert [run["comparisons"] for run in runs] == asked
+
+
 def test_a_wrong_spec_stops_before_anything_is_asked(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="did you mean 'single'"):
         study(tmp_path / "runs", ["sample"], ["both-orders", "singel"])

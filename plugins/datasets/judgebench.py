@@ -44,7 +44,7 @@ class TwoGames(Rule):
         return self._decide(_points(example, outcome, failed=DRAWN))
 
     def credit_bounds(self, example: Example, outcome: Outcome) -> tuple[float, float]:
-        if len(outcome.parts) != 2:
+        if not outcome.games:
             return super().credit_bounds(example, outcome)
         low, high = (_points(example, outcome, failed) for failed in (WRONG, RIGHT))
         return self._decide(low), self._decide(high)
@@ -58,10 +58,10 @@ class TwoGames(Rule):
         return float(won[self.games])
 
     def values(self, example: Example, outcome: Outcome) -> Mapping[str, float]:
-        if len(outcome.parts) != 2:
+        if not outcome.games:
             return {}
         first, second = _points(example, outcome, failed=DRAWN)
-        decisions = {game.winners for game in outcome.parts}  # none for a failure
+        decisions = {game.winners for game in outcome.games}  # none for a failure
         return {
             "order_1": float(first == RIGHT),
             "order_2": float(second == RIGHT),
@@ -84,7 +84,7 @@ class TwoGames(Rule):
 
 def _points(example: Example, outcome: Outcome, failed: int) -> list[int]:
     """Count each game as won, lost or neither; a single outcome is one game."""
-    games = outcome.parts if len(outcome.parts) == 2 else (outcome,)
+    games = outcome.games or (outcome,)
     return [_point(example, game, failed) for game in games]
 
 

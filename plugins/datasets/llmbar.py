@@ -44,21 +44,21 @@ class BothShown(Rule):
     unread: Literal["wrong", "first"] = "wrong"
 
     def credit(self, example: Example, outcome: Outcome) -> float | None:
-        if len(outcome.parts) != 2:
+        if not outcome.games:
             return super().credit(example, outcome)
         return sum(self._credits(example, outcome)) / 2
 
     def credit_bounds(self, example: Example, outcome: Outcome) -> tuple[float, float]:
-        if len(outcome.parts) != 2:
+        if not outcome.games:
             return super().credit_bounds(example, outcome)
-        failed = [game.failure is not None or game.uncertain for game in outcome.parts]
+        failed = [game.failure is not None or game.uncertain for game in outcome.games]
         played = zip(self._credits(example, outcome), failed, strict=True)
         sure = sum(credit for credit, unsure in played if not unsure)
         return sure / 2, (sure + sum(failed)) / 2
 
     def _winners(self, outcome: Outcome) -> list[int]:
         """Decide the game of each order."""
-        return [self._winner(game) for game in outcome.parts]
+        return [self._winner(game) for game in outcome.games]
 
     def _winner(self, game: Outcome) -> int:
         if game.failure is not None:
@@ -77,7 +77,7 @@ class BothShown(Rule):
         ]
 
     def values(self, example: Example, outcome: Outcome) -> Mapping[str, float]:
-        if len(outcome.parts) != 2:
+        if not outcome.games:
             return {}
         first, second = (credit == 1 for credit in self._credits(example, outcome))
         return {

@@ -34,7 +34,7 @@ class PairRM(RewardModel):
     head = "pairrm"
 
     def render(self, comparison: Comparison) -> Sequence[Request]:
-        self.refuse_meta(comparison)
+        self.refuse_other_roles(comparison)
         shown = [Message("candidate", text) for text in comparison.responses]
         return [Request((*comparison.example.prompt, *shown), kind="score")]
 

@@ -30,8 +30,9 @@ class Recorded(Judge):
     A line holds `example` (its id), `order` (response numbers as shown), optionally
     `sample` (0 unless given), and one of `text` (read by `parser`), `scores` (one per
     response shown, or null) and `failure` (a kind of failure). With `role` "meta" it is
-    a meta judge's one score of that sample's critique. What is not in the file
-    is a failure of kind not-recorded. With `any_order`, an entry also answers for
+    a meta judge's one score of that sample's critique, with "policy" a policy's answer
+    to a question whose choices are the responses. What is not in the file is a failure
+    of kind not-recorded. With `any_order`, an entry also answers for
     the same responses in another order, its scores permuted to match.
     """
 
@@ -168,8 +169,8 @@ def _problems(entry: dict[str, Any]) -> Iterator[str]:
         yield "field 'order' must list response numbers, as [0, 1]"
     elif not order or len(set(order)) != len(order):
         yield "field 'order' must name each response shown once"
-    if entry["role"] not in ("judge", "meta"):
-        yield "field 'role' must be judge or meta"
+    if entry["role"] not in ("judge", "meta", "policy"):
+        yield "field 'role' must be judge, meta or policy"
     if type(entry["sample"]) is not int:
         yield "field 'sample' must be a whole number"
     if not {"text", "scores", "failure"} & entry.keys():

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rrm_harness import Comparison, Outcome, Play, Register, Strategy, hookimpl
+from rrm_harness import Comparison, Play, Register, Strategy, hookimpl
+from rrm_harness.outcomes import outcome_of
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,7 @@ class Single(Strategy):
         elif self.order == "seeded":
             shown = comparison.shuffled()
         (judgment,) = yield [shown]
-        if judgment.failure is not None:
-            return Outcome(failure=judgment.failure, order=shown.order)
-        scores = dict(zip(shown.order, judgment.scores, strict=True))
-        return Outcome(scores, order=shown.order)
+        return outcome_of(shown, judgment)
 
     def cost(self, responses: int) -> int:
         return 1

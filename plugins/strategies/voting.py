@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Literal
 
 from rrm_harness import (
@@ -15,21 +14,27 @@ from rrm_harness import (
     Strategy,
     hookimpl,
 )
-from rrm_harness.outcomes import any_uncertain, first_failure, sum_notes
+from rrm_harness.outcomes import (
+    any_uncertain,
+    common_order,
+    first_failure,
+    sum_notes,
+    tally,
+)
 
 from .single import Single
 
 MOST = 10_000
 
 
-def refuse_votes(name: str, k: int) -> None:
+def refuse_votes(name: str, k: int, option: str = "k") -> None:
     """Refuse a number of votes that nobody means.
 
     Raises:
         SpecError: It is not from 1 to 10,000.
     """
     if not 1 <= k <= MOST:
-        raise SpecError(f"{name},k={k}: k must be from 1 to {MOST:,}")
+        raise SpecError(f"{name},{option}={k}: {option} must be from 1 to {MOST:,}")
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,12 @@ class Voting(Strategy):
             votes = yield from self._ask_in_turn(comparison)
         notes = {**sum_notes(votes), "votes": len(votes)}
         notes["votes_saved"] = notes.get("votes_saved", 0) + self.k - len(votes)
-        tally = _tally(votes)
-        if not tally:
-            failure, order = first_failure(votes), _common_order(votes)
+        cast = tally(votes)
+        if not cast:
+            failure, order = first_failure(votes), common_order(votes)
             return Outcome(failure=failure, order=order, notes=notes)
-        best = max(tally.values())
-        leaders = [index for index, count in tally.items() if count == best]
+        best = max(cast.values())
+        leaders = [index for index, count in cast.items() if count == best]
         scores = {
             index: 1 / len(leaders) if index in leaders else 0.0
             for index in comparison.order
@@ -73,7 +78,7 @@ class Voting(Strategy):
         return Outcome(
             scores,
             uncertain=any_uncertain(votes) or self._could_turn(votes),
-            order=_common_order(votes),
+            order=common_order(votes),
             notes=notes,
         )
 
@@ -103,7 +108,7 @@ class Voting(Strategy):
     def _could_turn(self, votes: Sequence[Outcome]) -> bool:
         """Whether failed votes, had they been cast, could have changed the majority."""
         failed = sum(vote.failure is not None for vote in votes)
-        first, second, *_ = [*sorted(_tally(votes).values(), reverse=True), 0, 0]
+        first, second, *_ = [*sorted(tally(votes).values(), reverse=True), 0, 0]
         unasked = self.k - len(votes)  # votes for a rival would have had it asked
         return failed > 0 and failed + unasked >= first - second
 
@@ -112,7 +117,7 @@ class Voting(Strategy):
         rest = self.k - len(votes)
         if self.stop == "none" or not rest:
             return rest
-        first, second, *_ = [*sorted(_tally(votes).values(), reverse=True), 0, 0]
+        first, second, *_ = [*sorted(tally(votes).values(), reverse=True), 0, 0]
         if responses == 1:  # without a rival, one vote that did not fail settles it
             return 0 if first else 1
         lead = first - second
@@ -122,23 +127,6 @@ class Voting(Strategy):
 
     def cost(self, responses: int) -> int:
         return self.k * self.inner.cost(responses)
-
-
-def _tally(votes: Sequence[Outcome]) -> dict[int, Fraction | int]:
-    """Votes per response that got any, a split vote in exact equal parts."""
-    tally: dict[int, Fraction | int] = {}
-    for vote in votes:
-        won = vote.winners
-        part = 1 if len(won) == 1 else Fraction(1, max(1, len(won)))
-        for index in won:
-            tally[index] = tally.get(index, 0) + part
-    return tally
-
-
-def _common_order(votes: Sequence[Outcome]) -> tuple[int, ...]:
-    """The order shown, if it was the same in all votes."""
-    orders = {vote.order for vote in votes}
-    return orders.pop() if len(orders) == 1 else ()
 
 
 @hookimpl

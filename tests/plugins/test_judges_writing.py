@@ -88,6 +88,7 @@ SHOWN: dict[str, list[str]] = {
         *["[The Start of Assistant B's Answer]", "2"],
     ],
     "compass": ['{"Choice": "Model A"}', "Q", "1", "2"],
+    "solver": ["Q", "A) ", "1", "B) ", "2", "\\boxed{}"],
 }
 """What a judge's prompt has, in this order; Q, 1 and 2 are question and responses."""
 
@@ -165,6 +166,11 @@ READ: dict[str, list[tuple[str, tuple[float, ...] | None]]] = {
         ('```json\n{"Choice":"Model A"}\n```', (1, 0)),
         ('{"Choice": "Model C"}', None),
         ('{"Choice": "Model ', None),
+    ],
+    "solver": [
+        ("<think>\\boxed{A}?</think> It is \\boxed{B}.", (0, 1)),
+        ("\\boxed{C}", None),
+        ("B", None),
     ],
 }
 SPECS = sorted({*SHOWN, *READ, "llm,verdict=probabilities"})
@@ -327,7 +333,8 @@ def test_every_mode_has_an_identity_of_its_own() -> None:
 def test_a_judge_says_how_many_responses_it_takes(spec: str) -> None:
     made = judge(spec)
 
-    most = {True: 1, False: None if spec == "grm" else 2}[spec in POINTWISE]
+    many = {"grm": None, "solver": 26}
+    most = 1 if spec in POINTWISE else many.get(spec, 2)
     assert (made.pointwise, made.most) == (spec in POINTWISE, most)
     assert made.fewest == (1 if spec in POINTWISE or spec == "grm" else 2)
 
@@ -490,7 +497,7 @@ class TestPrometheus:
             judge("prometheus,rubric=nowhere.txt")
 
 
-@pytest.mark.parametrize("spec", sorted({*SPECS} - {"grm", "rrm"}))
+@pytest.mark.parametrize("spec", sorted({*SPECS} - {"grm", "rrm", "solver"}))
 def test_greedy_unless_told(spec: str) -> None:
     (request,) = judge(spec).render(comparison(spec))
 

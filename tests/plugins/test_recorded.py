@@ -200,6 +200,35 @@ def test_any_order_leaves_a_meta_judges_score_as_it_is(file: Path) -> None:
     assert ask(file, META, recorded, any_order=True).scores == (0.25,)
 
 
+POLICY = replace(ASKED, role="policy")
+
+
+def test_a_policys_answer_is_told_apart_from_the_judges_verdict(file: Path) -> None:
+    entries = [
+        entry(order=[0, 1, 2], scores=[1, 2, 3]),
+        entry(order=[0, 1, 2], role="policy", scores=[0, 1, 0]),
+    ]
+
+    assert ask(file, ASKED, *entries).scores == (1.0, 2.0, 3.0)
+    assert ask(file, POLICY, *entries).scores == (0.0, 1.0, 0.0)
+
+
+def test_a_policys_text_is_read_over_the_choices_shown(file: Path) -> None:
+    recorded = entry(order=[2, 0, 1], role="policy", text="so \\boxed{C}")
+    del recorded["scores"]
+    shown = replace(POLICY, order=(2, 0, 1))
+
+    found = ask(file, shown, recorded, parser="boxed-letter")
+
+    assert (found.scores, found.text) == ((0.0, 0.0, 1.0), "so \\boxed{C}")
+
+
+def test_any_order_permutes_a_policys_scores(file: Path) -> None:
+    recorded = entry(order=[2, 0, 1], role="policy", scores=[1, 0, 0])
+
+    assert ask(file, POLICY, recorded, any_order=True).scores == (0.0, 0.0, 1.0)
+
+
 def test_recorded_critiques_choose_what_sum_voting_keeps(
     tmp_path: Path, file: Path
 ) -> None:
@@ -248,9 +277,10 @@ def test_a_failure_that_any_order_has_scores_for_stays_a_failure(file: Path) -> 
         ({"order": ["0", "1"]}, "field 'order'"),
         ({"order": [0, 0]}, "field 'order' must name each response shown once"),
         ({"order": [True, False]}, "field 'order'"),
-        ({"role": "critic"}, "field 'role' must be judge or meta"),
-        ({"role": None}, "field 'role' must be judge or meta"),
+        ({"role": "critic"}, "field 'role' must be judge, meta or policy"),
+        ({"role": None}, "field 'role' must be judge, meta or policy"),
         ({"role": "meta"}, "field 'scores' must hold one number"),
+        ({"role": "policy", "scores": [1]}, "one number for each response in 'order'"),
         ({"sample": None}, "field 'sample'"),
         ({"sample": "0"}, "field 'sample'"),
         ({"scores": [1]}, "field 'scores' must hold one number for each response"),

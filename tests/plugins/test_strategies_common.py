@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rrm_harness import Comparison, Failure, Judgment, Outcome, Strategy, chance, host
-from rrm_harness.answers import Answers, Bench
+from rrm_harness.answers import TITLES, Answers, Bench
 from rrm_harness.schedule import Finished, play_all
 from rrm_harness.testing import FakeEngine, FakeJudge, example, play
 
@@ -34,6 +34,10 @@ NEVER_STOP_EARLY = {
     "both-orders of sum-voting,k=2": LARGEST,
     "best-of-n of sum-voting,k=2": LARGEST,
     "elo of both-orders": 8,
+    "repeated,k=3": LARGEST,
+    "both-orders of repeated,k=2": LARGEST,
+    "sampled,n=3": LARGEST,
+    "sampled,n=1 of both-orders": LARGEST,
 }
 """Each spec and the most responses that it is tried with."""
 
@@ -47,7 +51,11 @@ MAY_STOP_EARLY = {
     "voting,k=3 of sum-voting,k=2": LARGEST,
     "elo of voting,k=3": 8,
     "elo,k=3,rating=bradley-terry": 8,
+    "repeated,k=3 of voting,k=3": LARGEST,
+    "sampled,n=4 of knockout,k=3": LARGEST,
 }
+SAMPLES = {"repeated,k=3": 3, "sampled,n=3": 3, "sampled,n=1": 1, "sampled,n=4": 4}
+"""How many samples a spec that begins so takes."""
 ALL = NEVER_STOP_EARLY | MAY_STOP_EARLY
 
 
@@ -109,7 +117,7 @@ def build(spec: str) -> Strategy:
 
 def judged(strategy: Strategy, responses: int, decide: Decide, seed: int) -> Finished:
     """Play an example and return all that the scheduler knows about it."""
-    benches = dict.fromkeys(("judge", "meta"), Bench(FakeJudge(decide)))
+    benches = dict.fromkeys(TITLES, Bench(FakeJudge(decide)))
     (finished,) = play_all([example(responses)], strategy, Answers(benches), seed)
     return finished
 
@@ -208,10 +216,12 @@ def test_the_order_of_an_outcome_is_that_of_all_its_comparisons(
 
 
 @pytest.mark.parametrize("spec", ALL)
-def test_only_a_game_in_both_orders_has_parts(spec: str) -> None:
+def test_only_games_in_both_orders_and_samples_are_parts(spec: str) -> None:
     outcome = play(build(spec), example(3), Decide(key=1))
 
-    assert len(outcome.parts) == (2 if spec.startswith("both-orders") else 0)
+    games = 2 if spec.startswith("both-orders") else 0
+    assert len(outcome.parts) == SAMPLES.get(spec.partition(" of ")[0], games)
+    assert len(outcome.games) == games
 
 
 @pytest.mark.parametrize("spec", ALL)
