@@ -1,9 +1,10 @@
-"""The commands `check judge` and `check parity`."""
+"""The commands `check judge`, `check parity` and `check task`."""
 
 from __future__ import annotations
 
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -81,6 +82,44 @@ def parity(spec: str, engines: str, dataset: str, limit: int, tolerance: float) 
         for reason in row.reasons:
             click.echo(f"! {row.engine}: {reason}")
     sys.exit(0 if all(row.agrees for row in rows) else DIFFERS)
+
+
+@check.command()
+@click.argument("name")
+@click.option(
+    "--metadata",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="As lm_eval's --metadata and --model_args; may be given several times.",
+)
+@click.option(
+    "--include-path",
+    type=click.Path(path_type=Path),
+    help="A folder with further task files.",
+)
+@click.option("--reply", default="", metavar="TEXT", help="What the model answers.")
+def task(
+    name: str, metadata: tuple[str, ...], include_path: Path | None, reply: str
+) -> None:
+    """Try an lm-eval task on two documents: render, ask, read, score.
+
+    NAME is a task, a group, a tag, or a YAML file; any task of lm-eval's will do.
+    """
+    from rrm_harness.check_task import attempt
+
+    pairs = [each.partition("=") for each in metadata]
+    given = {key: value for key, _, value in pairs}
+    all_tried = attempt(name, given, include_path, reply)
+    for tried in all_tried:
+        click.echo(f"task {tried.name}")
+        for text in tried.requests:
+            click.echo(f"\nthe first request:\n{text}\n")
+        width = max((len(fact) for fact, _ in tried.facts), default=0)
+        for fact, value in tried.facts:
+            click.echo(f"{fact:<{width}}  {value}")
+        for problem in tried.problems:
+            click.echo(f"! {problem}")
+    sys.exit(DIFFERS if any(each.problems for each in all_tried) else 0)
 
 
 def split_engines(text: str) -> list[str]:

@@ -18,6 +18,7 @@ COLUMNS = {name: name for name in NUMBERS} | {
     "interval": "95 % interval",
     "bounds": "worst–best",
 }
+ASKED_AGAIN = " The next run asks them again."
 WIDE = 110
 """The columns of a terminal that has room for all numbers."""
 
@@ -46,7 +47,7 @@ def _failures(results: Results) -> Iterator[str]:
     yield (
         f"{failed} of {results['comparisons']} comparisons have no judgment ({kinds});"
         " had they all been right or wrong, the headline would lie between"
-        f" {_percent(low)} and {_percent(high)}. The next run asks them again."
+        f" {_percent(low)} and {_percent(high)}.{ASKED_AGAIN}"
     )
     for kind, first in results["first_failures"].items():
         yield f"The first {kind}: {first}"

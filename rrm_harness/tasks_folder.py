@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rrm_harness import host
+
+
+def folders() -> list[Path]:
+    """The folders that lie on a disk: lm-eval reads no others."""
+    found = (entry.thing for entry in host.default().registry("tasks").values())
+    return [each for each in found if isinstance(each, Path)]
 
 
 def tasks() -> dict[str, str]:
