@@ -280,7 +280,7 @@ def _step(what: str) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep lm-eval's talk, and our cautions about made-up replies, off the screen."""
-    named = [logging.getLogger(name) for name in ("lm_eval", "rrm_harness.lmeval")]
+    named = [logging.getLogger("lm_eval")]
     levels = [each.level for each in named]
     for each in named:
         each.setLevel(logging.CRITICAL)

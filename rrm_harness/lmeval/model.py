@@ -31,7 +31,7 @@ from . import documents, wire
 from .arguments import LM_EVAL, Arguments
 from .wrapped import Wrapped
 
-_log = logging.getLogger("rrm_harness.lmeval")
+_log = logging.getLogger("lm_eval.rrm_harness")  # so lm-eval shows it
 
 
 class JudgingRank(int):

@@ -32,7 +32,7 @@ from .setting import Setting
 
 UNTIL: tuple[str, list[str]] = ("until", [])
 """No text ends a reply: lm-eval's default is the first empty line."""
-_log = logging.getLogger("rrm_harness.lmeval")
+_log = logging.getLogger("lm_eval.rrm_harness")  # so lm-eval shows it
 
 
 class JudgeTask(Task):  # type: ignore[misc]

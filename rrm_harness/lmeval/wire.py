@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rrm_harness.records import Comparison, Example, Failure, Judgment, Outcome
@@ -21,12 +22,24 @@ _COUNTS = ("judgments", "stored", "prompt_tokens", "completion_tokens", "too_lon
 
 
 def dumped(finished: Finished) -> dict[str, Any]:
-    """A played example as plain lists, numbers and texts."""
+    """A played example as plain lists, numbers and texts.
+
+    Judged responses that are not the example's own, as those of a policy, are among
+    `sets`, and `of` says which.
+    """
+    own = finished.example.responses
+    sets = list(
+        dict.fromkeys([own, *(c.example.responses for c, _ in finished.judged)])
+    )
     return {
         "rrm": FORMAT,
         "id": finished.example.id,
         "outcome": _outcome(finished.outcome),
-        "judged": [_judged(*each) for each in finished.judged],
+        "sets": [list(each) for each in sets[1:]],
+        "judged": [
+            {**_judged(*each), "of": sets.index(each[0].example.responses)}
+            for each in finished.judged
+        ],
         "notes": dict(sorted(finished.notes.items())),
         **{name: getattr(finished, name) for name in _COUNTS},
     }
@@ -34,10 +47,12 @@ def dumped(finished: Finished) -> dict[str, Any]:
 
 def loaded(content: Mapping[str, Any], example: Example) -> Finished:
     """The played example, of the example that its task knows."""
+    sets = [replace(example, responses=tuple(each)) for each in content["sets"]]
+    asked = [example, *sets]
     return Finished(
         example,
         _loaded_outcome(content["outcome"]),
-        [_loaded_judged(each, example) for each in content["judged"]],
+        [_loaded_judged(each, asked[each["of"]]) for each in content["judged"]],
         **{name: content[name] for name in _COUNTS},
         notes=Counter(content["notes"]),
         done=True,

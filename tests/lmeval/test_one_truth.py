@@ -143,3 +143,78 @@ def test_a_model_s_texts_give_equal_numbers(task: str, tmp_path: Path) -> None:
 
     assert ours.results["failures"]
     assert_equal(ours.results, metrics(theirs, task))
+
+
+def solved(folder: Path, examples: tuple[Example, ...], role: str) -> Path:
+    """Eight replies to each question: letters, thoughts that do not end, and nothing."""
+    forms = (
+        *(f"thought</think>\\boxed{{{each}}}" for each in "ABCD"),
+        "<think>so",
+        "?",
+    )
+    entries = [
+        {
+            "example": example.id,
+            "order": list(range(len(example.responses))),
+            "sample": sample,
+            "role": role,
+            "text": verdict([(example.id, str(sample))], forms),
+        }
+        for example in examples
+        for sample in range(8)
+    ]
+    return record(folder / f"{role}.jsonl", entries)
+
+
+@pytest.mark.parametrize("task", ["diamond", "main", "extended"])
+def test_a_policy_s_answers_give_equal_numbers(task: str, tmp_path: Path) -> None:
+    task, path = f"rrm_gpqa_{task}", benchmarks.gpqa(tmp_path)
+    file = solved(tmp_path, setting(task, path).examples, "judge")
+    judge = f"recorded,path={file},parser=boxed-letter"
+
+    ours = evaluate(
+        judge, dataset_spec(task, path), output=tmp_path / "ours", baselines=False
+    )
+    theirs = run(
+        task,
+        model_args={"judge": f"[{judge}]", "store": str(tmp_path / "kept")},
+        metadata={"path": str(path)},
+    )
+
+    found = metrics(theirs, task)
+    assert 0 < found["unfinished"] < 1
+    assert found["pass@1"] == pytest.approx(ours.results["extra"]["pass@1"])
+    found["accuracy"] = found.pop("pass@1")
+    for end in ("low", "high"):
+        found[f"accuracy_{end}"] = found.pop(f"pass@1_{end}")
+    assert_equal(ours.results, found)
+
+
+def test_the_best_of_n_by_a_judge_gives_equal_numbers(tmp_path: Path) -> None:
+    task, path = "rrm_gpqa_bon", benchmarks.gpqa(tmp_path)
+    policy = solved(tmp_path, setting(task, path).examples, "policy")
+    policy_spec = f"recorded,path={policy},parser=boxed-letter"
+
+    ours = evaluate(
+        "longest",
+        dataset_spec(task, path),
+        "sampled,n=8 of elo",
+        policy=policy_spec,
+        output=tmp_path / "ours",
+    )
+    theirs = run(
+        task,
+        model_args={
+            "judge": "longest",
+            "policy": f"[{policy_spec}]",
+            "strategy": "sampled,n=8 of elo",
+            "store": str(tmp_path / "kept"),
+        },
+        metadata={"path": str(path)},
+    )
+
+    found = metrics(theirs, task)
+    assert found["best_of_n"] <= found["oracle@k"]
+    for end in ("", "_low", "_high"):
+        found[f"accuracy{end}"] = found.pop(f"best_of_n{end}")
+    assert_equal(ours.results, found)

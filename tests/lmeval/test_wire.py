@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,8 +41,12 @@ judgments = st.one_of(
 @st.composite
 def played(draw: st.DrawFn) -> Finished:
     asked: Example = example(3)
+    other = replace(asked, responses=("a policy's", "three", "solutions"))
     judged = [
-        (Comparison(asked, draw(orders), draw(st.integers(0, 5))), draw(judgments))
+        (
+            Comparison(draw(st.sampled_from([asked, other])), draw(orders)),
+            draw(judgments),
+        )
         for _ in range(draw(st.integers(0, 3)))
     ]
     counts = {name: draw(st.integers(0, 9)) for name in wire._COUNTS}
