@@ -139,7 +139,9 @@ def _unreadable(folder: Path) -> Iterator[str]:
 
 
 def _try(tried: Tried, manager: Any, reply: str) -> None:
-    with _step("does not load"):
+    entry = manager.task_index.get(tried.name)
+    unknown = list(_unknown_metrics(entry.cfg or {})) if entry else []
+    with _step(f"does not load{''.join(unknown)}"):
         (task,) = manager.load([tried.name])["tasks"].values()
     with _step("has documents that cannot be read"):
         documents = list(task.eval_docs)
@@ -157,6 +159,17 @@ def _try(tried: Tried, manager: Any, reply: str) -> None:
         kept = _answered(task, documents, reply)
     with _step("does not aggregate"):
         _aggregate(tried, task, kept)
+
+
+def _unknown_metrics(config: Mapping[str, Any]) -> Iterator[str]:
+    """The metrics that lm-eval does not have, of whose names its error says nothing."""
+    from lm_eval.api.metrics import mean  # noqa: F401 - that module registers them
+    from lm_eval.api.registry import metric_registry
+
+    for each in config.get("metric_list") or ():
+        name = each.get("metric")
+        if isinstance(name, str) and name not in metric_registry:
+            yield f"; lm-eval itself has no metric '{name}'"
 
 
 def _build(task: Any) -> None:

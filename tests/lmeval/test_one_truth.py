@@ -146,7 +146,7 @@ def test_a_model_s_texts_give_equal_numbers(task: str, tmp_path: Path) -> None:
 
 
 def solved(folder: Path, examples: tuple[Example, ...], role: str) -> Path:
-    """Eight replies to each question: letters, thoughts that do not end, and nothing."""
+    """Eight replies to each question: letters, open thoughts, and nothing."""
     forms = (
         *(f"thought</think>\\boxed{{{each}}}" for each in "ABCD"),
         "<think>so",
