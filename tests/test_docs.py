@@ -46,6 +46,14 @@ def options_of(group: click.Group) -> Iterator[str]:
             yield from options_of(command)
 
 
+def options_of_lm_eval() -> Iterator[str]:
+    """The options of `lm_eval run`, which `lm_eval` alone is as well."""
+    from lm_eval._cli.harness import HarnessCLI
+
+    for action in HarnessCLI()._subparsers.choices["run"]._actions:
+        yield from action.option_strings
+
+
 def tree() -> dict[str, str]:
     """The tree of "Where things are": each path and what is said about it."""
     (block,) = re.findall(r"```\n(.*?)```", section("Where things are"), re.S)
@@ -88,9 +96,9 @@ def test_every_command_that_is_shown_exists() -> None:
 
 
 def test_every_option_that_is_shown_exists() -> None:
-    shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
+    shown = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", README))
 
-    known = set(options_of(commands))
+    known = {*options_of(commands), *options_of_lm_eval()}
     assert shown <= known | {"--help", "--version"}
 
 
@@ -120,8 +128,10 @@ def test_the_example_plugin_has_no_other_file() -> None:
 def test_the_tree_names_every_module_and_nothing_that_is_not_there() -> None:
     shown = {name for name in tree() if name.startswith("rrm_harness/") and name[12:]}
 
-    there = {f"rrm_harness/{each.name}" for each in (ROOT / "rrm_harness").glob("*.py")}
-    assert shown == there
+    inside = ROOT / "rrm_harness"
+    modules = {f"rrm_harness/{each.name}" for each in inside.glob("*.py")}
+    folders = {f"rrm_harness/{each.parent.name}/" for each in inside.glob("*/*.py")}
+    assert shown == modules | folders
 
 
 def test_everything_in_the_tree_is_there() -> None:
@@ -148,6 +158,22 @@ def test_every_built_in_plugin_says_what_it_is(kind: str) -> None:
 
         assert summary.endswith("."), name
         assert "(" not in summary.split()[0], name
+
+
+def test_every_task_is_in_the_readme() -> None:
+    from rrm_harness.tasks_folder import tasks
+
+    named = {word for code in CODE for word in code.split(", ")}
+    assert [name for name in tasks() if name not in named] == []
+
+
+def test_the_modules_of_lm_eval_s_side_are_in_its_page() -> None:
+    page = (ROOT / "docs" / "lm-eval.md").read_text(encoding="utf-8")
+    modules = {
+        each.name for each in (ROOT / "rrm_harness" / "lmeval").glob("[a-z]*.py")
+    }
+
+    assert set(re.findall(r"(?:^|  )lmeval/(\w+\.py)", page, re.M)) == modules
 
 
 def test_links_within_the_repository_lead_somewhere() -> None:
