@@ -90,8 +90,8 @@ def _values(setting: Setting, headline: str) -> Iterator[tuple[str, Value]]:
     yield "over_length", lambda r: r["audit"]["over-length"]
     if plan.asks_both_orders(setting.strategy):
         yield "order_consistency", lambda r: r["order_consistency"]
-    for name in setting.own.get("measures", ()):
-        yield str(name), partial(_extra, str(name))
+    for name in setting.measures:
+        yield name, partial(_further, name)
 
 
 def _interval(
@@ -119,10 +119,12 @@ def _part(kind: str, name: str, results: Results) -> Results | None:
     return found
 
 
-def _extra(name: str, results: Results) -> float | None:
-    """One of the benchmark's further numbers."""
-    found: float | None = results["extra"].get(name)
-    return found
+def _further(name: str, results: Results) -> float | None:
+    """One of the benchmark's further numbers; `A/B` is B in A, as in results.json."""
+    found: Any = {**results, **results["extra"]}
+    for part in name.split("/"):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return None if isinstance(found, Mapping) else found
 
 
 def _word(name: str) -> str:

@@ -124,6 +124,12 @@ class Setting:
         made: Strategy = host.default().build("strategies", self.strategy_spec)
         return made
 
+    @property
+    def measures(self) -> list[str]:
+        """The further numbers to show: the YAML's, and those asked for."""
+        asked = unwrapped(self.metadata.get("measures", "")).split(",")
+        return [*map(str, self.own.get("measures", ())), *filter(None, asked)]
+
     @cached_property
     def judge_spec(self) -> str:
         """The judge asked for, the one of the model's card, or the YAML's."""

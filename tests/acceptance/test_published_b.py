@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lmeval.running import metrics, run
 
 from rrm_harness import evaluate
 from rrm_harness.parse import parser
@@ -181,6 +182,20 @@ def llmbar_results(data: Path, evaluator: str) -> Iterator[tuple[str, Line]]:
             yield f"{subset}/{row['idx']}", row["results"][-1]
 
 
+def llmbar_replies(data: Path, evaluator: str, folder: Path) -> Path:
+    """The evaluator's recorded replies as the judge `recorded` reads them."""
+    lines = (
+        {
+            "example": pair,
+            "order": order,
+            "text": last[f"swap = {swap}"]["completion"][0],
+        }
+        for pair, last in llmbar_results(data, evaluator)
+        for swap, order in ((False, [0, 1]), (True, [1, 0]))
+    )
+    return write(folder / "recorded.jsonl", lines)
+
+
 def published_counts(data: Path, evaluator: str) -> dict[str, dict[str, int]]:
     counts = {}
     for subset, folder in LLMBAR.items():
@@ -213,18 +228,7 @@ def test_llmbar_of_evaluators_that_compare(
     evaluator: str, rule: str, recorded_data: Recorded, tmp_path: Path
 ) -> None:
     data = recorded_data("llmbar")
-    replies = write(
-        tmp_path / "recorded.jsonl",
-        (
-            {
-                "example": pair,
-                "order": order,
-                "text": last[f"swap = {swap}"]["completion"][0],
-            }
-            for pair, last in llmbar_results(data, evaluator)
-            for swap, order in ((False, [0, 1]), (True, [1, 0]))
-        ),
-    )
+    replies = llmbar_replies(data, evaluator, tmp_path)
 
     results = evaluate(
         judge=f"recorded,path={replies},parser={rule}",
@@ -234,6 +238,32 @@ def test_llmbar_of_evaluators_that_compare(
     ).results
 
     assert results["extra"] == published_counts(data, evaluator)
+
+
+@pytest.mark.parametrize("evaluator", ["GPT-4__CoT", "GPT-4__Swap", "GPT-4__Vanilla"])
+def test_llmbar_inside_lm_eval(
+    evaluator: str, recorded_data: Recorded, tmp_path: Path
+) -> None:
+    data = recorded_data("llmbar")
+    replies = llmbar_replies(data, evaluator, tmp_path)
+    published = {
+        f"{subset}/{name}": count
+        for subset, counts in published_counts(data, evaluator).items()
+        for name, count in counts.items()
+    }
+
+    results = run(
+        "rrm_llmbar",
+        "rrm",
+        {
+            "judge": f"[recorded,path={replies},parser=llmbar]",
+            "store": str(tmp_path / "kept"),
+        },
+        {"path": str(data), "measures": f"[{','.join(published)}]"},
+    )
+
+    found = metrics(results, "rrm_llmbar")
+    assert {name: found[name] for name in published} == published
 
 
 @pytest.mark.parametrize(("evaluator", "rule"), COMPARING.items())
