@@ -73,8 +73,7 @@ def encode(
             beginnings of sequence than what is asked for needs.
     """
     names = _added(tokenizer)
-    texts = [message.content for message in request.messages]
-    if names and any(names.search(text) for text in texts):
+    if names and names_a_token(tokenizer, request):
         ids = [
             token
             for piece in _cut(tokenizer, request, names)
@@ -154,6 +153,14 @@ def _rendered(tokenizer: Any, request: Request, messages: Sequence[Message]) -> 
             " give the judge a template that the model knows"
         ) from error
     return text
+
+
+def names_a_token(tokenizer: Any, request: Request) -> bool:
+    """Whether a text of the chat, tokenized as it is, would become a special token."""
+    names = _added(tokenizer)
+    return names is not None and any(
+        names.search(message.content) for message in request.messages
+    )
 
 
 def _added(tokenizer: Any) -> re.Pattern[str] | None:

@@ -287,6 +287,7 @@ class Note(StrEnum):
     NO_BOS = "no-bos"
     NO_GENERATION_PROMPT = "no-generation-prompt"
     TRUNCATED_PROMPT = "truncated-prompt"
+    SPECIAL_TOKEN = "special-token"  # noqa: S105 - no password
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ def _audit(results: Results) -> Iterator[str]:
         "truncated-prompt": "of them were asked with the middle of the prompt left out",
         "double-bos": "inputs begin with the beginning-of-sequence token twice",
         "no-bos": "inputs lack the beginning of sequence that the tokenizer would add",
+        "special-token": "inputs hold a text that their model reads as special tokens",
         "no-generation-prompt": "inputs do not say that the assistant's turn begins",
         "empty-responses": "responses are empty",
     }

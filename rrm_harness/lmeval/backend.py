@@ -14,9 +14,17 @@ from functools import cached_property
 from typing import Any
 
 from rrm_harness import chance
+from rrm_harness.chat import names_a_token
 from rrm_harness.errors import HarnessError, SpecError
 from rrm_harness.inputs import Reader
-from rrm_harness.records import Completion, Failure, Message, Model, Request
+from rrm_harness.records import (
+    Completion,
+    Failure,
+    Message,
+    Model,
+    Note,
+    Request,
+)
 
 Arguments = tuple[Any, dict[str, Any]]
 """What lm-eval's `generate_until` is given: a context, and how to write."""
@@ -33,10 +41,12 @@ class Reading:
 
     Args:
         opened: The thought that the prompt opened, as R1's template does.
+        notes: What the input audit counts.
         refused: Why the request was not sent, if it was not.
     """
 
     opened: str = ""
+    notes: tuple[str, ...] = ()
     refused: Completion | None = None
 
     def completion(self, text: str) -> Completion:
@@ -45,7 +55,7 @@ class Reading:
         lm-eval's models answer with what follows the prompt, so what it opened is put
         before that; else a thought that never ends would look like an answer.
         """
-        return self.refused or Completion(self.opened + text)
+        return self.refused or Completion(self.opened + text, notes=self.notes)
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ class Backend:
         text = context if isinstance(context, str) else ""
         opened = re.search(r"<think>\s*\Z", text)
         arguments = (context, self._decoding(request))
-        return arguments, Reading(opened[0] if opened else "")
+        return arguments, Reading(opened[0] if opened else "", self._notes(request))
 
     def _context(self, request: Request) -> Any:
         """The prompt as the model is given it."""
@@ -154,6 +164,13 @@ class Backend:
             return len(self.reader.tokenizer(context)["input_ids"])
         found = self.model.tok_encode(context) if self._counts() else ()
         return len(found)
+
+    def _notes(self, request: Request) -> tuple[str, ...]:
+        """Whether a text would be read as special tokens, which lm-eval cannot help."""
+        source = self.reader or (self.model if self._counts() else None)
+        tokenizer = getattr(source, "tokenizer", None)
+        named = tokenizer is not None and names_a_token(tokenizer, request)
+        return (Note.SPECIAL_TOKEN,) if named else ()
 
     def _counts(self) -> bool:
         """Whether the model itself can tell tokens: those behind a server cannot."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,30 +153,30 @@ def has_chat_template(place: str) -> bool:
 
     Only files of a few kilobytes are read, and no code of the model's.
     """
+    try:
+        config = json.loads(_file(place, "tokenizer_config.json").read_text("utf-8"))
+    except Exception:  # the model's own load will say what is wrong
+        config = {}
+    if config.get("chat_template"):
+        return True
+    return any(map(partial(_has, place), ("chat_template.jinja", "chat_template.json")))
+
+
+def _has(place: str, name: str) -> bool:
+    try:
+        return _file(place, name).is_file()
+    except Exception:
+        return False
+
+
+def _file(place: str, name: str) -> Path:
+    """A small file of a model, downloaded from the hub if it is not a folder here."""
     folder = Path(place).expanduser()
-    files = ("chat_template.jinja", "chat_template.json", "tokenizer_config.json")
-    found = [folder / name for name in files] if folder.is_dir() else []
-    found = found or [each for name in files if (each := _from_hub(place, name))]
-    *templates, config = [*found, Path()]
-    for file in [*templates, config]:
-        if not file.is_file():
-            continue
-        if file.name != files[-1]:
-            return True
-        try:
-            return bool(json.loads(file.read_text("utf-8")).get("chat_template"))
-        except (OSError, ValueError):
-            return False
-    return False
-
-
-def _from_hub(name: str, file: str) -> Path | None:
+    if folder.is_dir():
+        return folder / name
     from huggingface_hub import hf_hub_download
 
-    try:
-        return Path(hf_hub_download(name, file))
-    except Exception:  # the model's own load will say what is wrong
-        return None
+    return Path(hf_hub_download(place, name))
 
 
 def claim_cache(path: str, model: str, given: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby
@@ -51,6 +52,7 @@ class RRM(LM):  # type: ignore[misc]
 
     def __init__(self, **given: Any) -> None:
         super().__init__()
+        _refuse_several_processes()
         self.arguments = Arguments.read(given)
         self._wishes = {key: given[key] for key in LM_EVAL if given.get(key)}
         self._judges = self.arguments.judges()
@@ -188,6 +190,21 @@ def _alike(
         if specs[role] == spec and same_model(judge, judges[role]):
             return engine
     return None
+
+
+def _refuse_several_processes() -> None:
+    """Refuse to have each process of a launcher judge everything.
+
+    Raises:
+        SpecError: There are several.
+    """
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes not in ("", "1"):
+        raise SpecError(
+            f"--model rrm was started in {processes} processes, and each would judge"
+            " everything; start one, and spread the engine:"
+            " engine=[vllm,tensor-parallel=2]"
+        )
 
 
 def _task(request: Instance) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from .backend import Backend, Reading
 UNNAMED = (*LM_EVAL, "num_concurrent", "max_retries", "timeout", "auth_token")
 """Arguments that change no answer, or that are secret."""
 
+CHUNK = 256
+"""Requests that lm-eval is given at once; it says nothing before all are answered."""
 DEVICE = "cuda:0"
 """As lm-eval's command line has it; its models go elsewhere where there is none."""
 
 
 @dataclass
 class Wrapped(Engine):
-    """Runs requests on a model that lm-eval loads; `collect` takes all that wait.
+    """Runs requests on a model that lm-eval loads, so many at once.
 
     Args:
         name: lm-eval's name of it: hf, vllm, local-chat-completions, ...
@@ -70,12 +73,14 @@ class Wrapped(Engine):
         self._waiting[ticket] = request
 
     def collect(self) -> Iterable[tuple[int, Completion]]:
-        """Have everything that waits answered.
+        """Have the first that wait answered, so that a killed run loses few.
 
         Raises:
             HarnessError: The model cannot do what is asked.
         """
-        waiting, self._waiting = self._waiting, {}
+        waiting = dict(islice(self._waiting.items(), CHUNK))
+        for ticket in waiting:
+            del self._waiting[ticket]
         done: list[tuple[int, Completion]] = []
         sent: dict[int, tuple[Any, Reading]] = {}
         for ticket, request in waiting.items():

@@ -350,3 +350,35 @@ def test_a_folder_is_read_again_when_its_files_change(tmp_path: Path) -> None:
 
     counts = [each["n-samples"][PAIRS]["effective"] for each in (before, after)]
     assert counts == [20, 7]
+
+
+def test_a_text_that_names_a_special_token_is_noted(
+    tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    row = {"prompt": "?", "chosen": "a<|eot_id|>b", "rejected": "c", "id": 1}
+    path = benchmarks.lines(tmp_path / "x.jsonl", [row | {"subset": "hep-go"}])
+    given = {"path": str(path), "judge": "[llm,max-tokens=2]"}
+    model = {"pretrained": str(tiny("llama"))}
+
+    results = run(PAIRS, "hf", model, given, apply_chat_template=True)
+
+    (sample,) = results["samples"][PAIRS]
+    assert sample["accuracy"]["notes"] == {"special-token": 1}
+
+
+def test_our_model_refuses_to_judge_everything_in_each_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+    with pytest.raises(SpecError, match="start one"):
+        run(PAIRS, "rrm", {"judge": "longest"})
+
+
+def test_our_model_refuses_tasks_of_others() -> None:
+    from rrm_harness.lmeval.model import RRM
+
+    model = RRM(judge="longest")
+
+    with pytest.raises(SpecError, match="only the tasks of rrm-harness"):
+        model.loglikelihood([])
