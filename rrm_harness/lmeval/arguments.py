@@ -23,6 +23,8 @@ from .setting import unwrapped, whole, with_option
 Kind = Literal["judges", "strategies", "engines"]
 LM_EVAL = ("batch_size", "max_batch_size", "device")
 """What lm-eval passes to every model, asked for or not: wishes, for a backend alone."""
+OF_MODELS = ("model", "pretrained", "revision", "trust_remote_code")
+"""What says which weights: with a backend it is that one's."""
 OF_TASKS = ("path", "options", "skip_bad_rows")
 """What goes to the tasks alone, though it may stand among a model's arguments."""
 STORE = "rrm-judgments"
@@ -72,10 +74,8 @@ class Arguments:
         Raises:
             SpecError: There is no judge, or an argument belongs to nobody, or to two.
         """
-        own = {each.name for each in fields(cls)} - {"backend_options"}
-        named = {key: value for key, value in given.items() if key in own}
-        rest = {key: value for key, value in given.items() if key not in own}
-        named.setdefault("model", rest.get("pretrained", ""))
+        named = {key: value for key, value in given.items() if key in OWN}
+        named.setdefault("model", given.get("pretrained", ""))
         if not named.get("judge"):
             raise SpecError(
                 "--model rrm needs a judge: --model_args judge=NAME,strategy=NAME"
@@ -83,28 +83,35 @@ class Arguments:
             )
         texts: dict[str, Any] = {key: unwrapped(each) for key, each in named.items()}
         made = cls(**texts | {"seed": whole("seed", named.get("seed", 0))})
-        return made._with_options(rest)
+        if made.backend and made.engine:
+            raise SpecError(
+                f"engine={made.engine} and backend={made.backend} cannot both run the"
+                " judge; leave one out"
+            )
+        _refuse_unclear_path(made.judge, given)
+        return made._with_options(given)
 
-    def _with_options(self, rest: Mapping[str, Any]) -> Arguments:
+    def _with_options(self, given: Mapping[str, Any]) -> Arguments:
         """Give each further argument to whom it belongs."""
-        if self.backend:
-            if self.engine:
-                raise SpecError(
-                    f"engine={self.engine} and backend={self.backend} cannot both run"
-                    " the judge; leave one out"
-                )
-            kept = {key: each for key, each in rest.items() if key not in OF_TASKS}
-            return replace(self, backend_options=kept)
-        known = {"pretrained", *LM_EVAL, *OF_TASKS}
         made = self
-        _refuse_unclear_path(self.judge, rest)
-        for key, value in rest.items():
-            if key not in known:
+        kept: dict[str, Any] = {}
+        for key, value in given.items():
+            if self.backend and key in OF_MODELS:
+                kept[key] = value
+            elif key in (*OWN, *OF_TASKS, *LM_EVAL, "pretrained"):
+                continue
+            elif self.backend and not self._owners(key):
+                kept[key] = value
+            else:
                 made = made._with_option(key, unwrapped(value))
-        return made
+        return replace(made, backend_options=kept)
+
+    def _owners(self, key: str) -> list[str]:
+        """The plugins that have such an option."""
+        return [name for name, kind in _PLUGINS.items() if self._has(name, kind, key)]
 
     def _with_option(self, key: str, value: str) -> Arguments:
-        owners = [name for name, kind in _PLUGINS.items() if self._has(name, kind, key)]
+        owners = self._owners(key)
         if len(owners) == 1:
             changed = with_option(getattr(self, owners[0]), _dashed(key), value)
             return self._with(owners[0], changed)
@@ -114,10 +121,9 @@ class Arguments:
                 f" its own: {owners[0]}=[{getattr(self, owners[0])},{_dashed(key)}="
                 f"{value}]"
             )
-        known = [each.name for each in fields(self)]
         raise SpecError(
             f"--model rrm has no argument '{key}', and none of its plugins has such an"
-            f" option; {nearest(key, known)}"
+            f" option; {nearest(key, sorted(OWN))}"
         )
 
     def _with(self, name: str, spec: str) -> Arguments:
@@ -171,6 +177,8 @@ class Arguments:
         return spec, host.default().build("strategies", spec)
 
 
+OWN = {each.name for each in fields(Arguments)} - {"backend_options"}
+"""The arguments that are no plugin's."""
 _PLUGINS: Mapping[str, Kind] = {
     "judge": "judges",
     "strategy": "strategies",

@@ -137,8 +137,7 @@ class RRM(LM):  # type: ignore[misc]
         """The engine of each role; roles of one model and one spec share it."""
         if self.arguments.backend:
             options = self.arguments.backend_options
-            named = {key: each for key, each in options.items() if key not in LM_EVAL}
-            shared: Engine = Wrapped(self.arguments.backend, named, self._wishes)
+            shared: Engine = Wrapped(self.arguments.backend, options, self._wishes)
             return dict.fromkeys(self._judges, shared)
         built: dict[str, Engine] = {}
         specs = {role: engine for role, (_, engine) in self.arguments.specs.items()}

@@ -63,6 +63,21 @@ def test_with_a_backend_what_is_left_is_the_backend_s() -> None:
     assert found.backend_options == {"pretrained": "here", "dtype": "float32"}
 
 
+def test_with_a_backend_the_judge_s_and_the_strategy_s_options_stay_theirs() -> None:
+    found = read(
+        judge="rrm", max_tokens=9, strategy="voting", k=3, backend="hf", revision="main"
+    )
+
+    assert (found.judge, found.strategy) == ("rrm,max-tokens=9", "voting,k=3")
+    assert found.backend_options == {"revision": "main"}
+
+
+def test_a_backend_behind_a_server_is_told_its_model() -> None:
+    found = read(judge="rrm", backend="local-chat-completions", model="m", base_url="u")
+
+    assert found.backend_options == {"model": "m", "base_url": "u"}
+
+
 def test_what_lm_eval_always_passes_is_nobody_s() -> None:
     found = read(judge="first", batch_size="4", max_batch_size=None, device="cuda:0")
 
