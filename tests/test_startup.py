@@ -30,7 +30,7 @@ STAND_IN = {
     "tasks/__init__.py": "",
     "tasks/manager.py": """
         class TaskManager:
-            def __init__(self, verbosity=None, include_path=None, include_defaults=True):
+            def __init__(self, include_path=None, include_defaults=True):
                 self.include_path = include_path
         """,
     "evaluator.py": """
@@ -41,7 +41,7 @@ STAND_IN = {
 }
 """What we touch of lm-eval."""
 MANAGER, MODELS = "tasks/manager.py", "models/__init__.py"
-REGISTRY, EVALUATOR = "api/registry.py", "evaluator.py"
+REGISTRY = "api/registry.py"
 CHECKS = """
     import sys, types
     from rrm_harness.errors import SpecError
@@ -54,6 +54,15 @@ CHECKS = """
     from lm_eval.evaluator import simple_evaluate
     print(simple_evaluate("dummy", tasks=["a"]))
     """
+
+
+def ending(file: str, text: str) -> dict[str, str]:
+    """A file of the stand-in's with a line more."""
+    return {file: dedent(STAND_IN[file]) + text}
+
+
+TASKS_DOOR = ending(MANAGER, "def discover_plugin_task_paths(): ...")
+MODELS_DOOR = ending(REGISTRY, "def load_plugins(group, registry): ...")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -189,28 +198,21 @@ def test_our_model_joins_those_of_lm_eval(run: Run) -> None:
 
 
 def test_a_name_that_is_taken_stays_so(run: Run) -> None:
-    taken = STAND_IN[MODELS] + "model_registry.register('rrm', target='other:RRM')\n"
+    taken = ending(MODELS, "model_registry.register('rrm', target='other:RRM')")
 
-    done = run(
-        "import lm_eval.models as m; print(m.model_registry['rrm'])",
-        {MODELS: dedent(STAND_IN[MODELS]) + taken.splitlines()[-1]},
-    )
+    done = run("import lm_eval.models as m; print(m.model_registry['rrm'])", taken)
 
     assert done.stdout == "other:RRM\n"
 
 
 def test_a_door_for_tasks_is_left_to_lm_eval(run: Run) -> None:
-    door = dedent(STAND_IN[MANAGER]) + "def discover_plugin_task_paths(): ..."
-
-    done = run(INCLUDED.format(path="'mine'", defaults=True), {MANAGER: door})
+    done = run(INCLUDED.format(path="'mine'", defaults=True), TASKS_DOOR)
 
     assert done.stdout == "mine\n"
 
 
 def test_a_door_for_models_is_left_to_lm_eval(run: Run) -> None:
-    door = dedent(STAND_IN[REGISTRY]) + "def load_plugins(group, registry): ..."
-
-    done = run("import lm_eval.models as m; print(*m.model_registry)", {REGISTRY: door})
+    done = run("import lm_eval.models as m; print(*m.model_registry)", MODELS_DOOR)
 
     assert done.stdout == "dummy\n"
 
@@ -260,12 +262,7 @@ def test_the_input_is_checked_with_all_arguments(run: Run) -> None:
 
 
 def test_the_input_is_checked_where_lm_eval_has_doors_too(run: Run) -> None:
-    doors = {
-        MANAGER: dedent(STAND_IN[MANAGER]) + "def discover_plugin_task_paths(): ...",
-        REGISTRY: dedent(STAND_IN[REGISTRY]) + "def load_plugins(group, registry): ...",
-    }
-
-    done = run(CHECKS.format(does="print('checked')"), doors)
+    done = run(CHECKS.format(does="print('checked')"), TASKS_DOOR | MODELS_DOOR)
 
     assert done.stdout.startswith("checked\n")
 
