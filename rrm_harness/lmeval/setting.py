@@ -20,6 +20,8 @@ from rrm_harness.specs import Spec, build, nearest
 
 FOLDER = "RRM_HARNESS_DATASETS"
 """The environment variable of a folder with local copies, named as tasks or datasets"""
+POLICY = "solver"
+"""Answers questions: what its card says is no judge of pairs, nor the other way."""
 KEYS = ("dataset", "judge", "strategy", "headline", "measures")
 
 
@@ -69,9 +71,8 @@ class Setting:
             HarnessError: A spec is wrong; says how lm-eval is given a path.
         """
         text = unwrapped(self.own["dataset"])
-        for pair in filter(
-            None, unwrapped(self.metadata.get("options", "")).split(",")
-        ):
+        added = unwrapped(self.metadata.get("options", "")).split(",")
+        for pair in filter(None, added):
             text = with_option(text, *pair.split("=", 1))
         spec = Spec.parse(text)
         path = self._path(spec.name)
@@ -98,9 +99,10 @@ class Setting:
         Raises:
             HarnessError: A row is malformed, or there are none.
         """
-        key = (described(self.dataset), _told(lambda: self.dataset.revision))
+        skip = bool(self.metadata.get("skip_bad_rows", False))
+        revision = _told(lambda: self.dataset.revision)
+        key = (described(self.dataset), revision, skip)
         if key not in _READ:
-            skip = bool(self.metadata.get("skip_bad_rows", False))
             _READ[key] = _told(
                 lambda: tuple(Examples.checked(self.dataset, None, skip))
             )
@@ -133,11 +135,13 @@ class Setting:
     @cached_property
     def judge_spec(self) -> str:
         """The judge asked for, the one of the model's card, or the YAML's."""
-        named = self.metadata.get("judge")
-        if named:
-            return unwrapped(named)
+        own = unwrapped(self.own.get("judge", ""))
+        if self.metadata.get("judge"):
+            return unwrapped(self.metadata["judge"])
         card = models.cards().get(str(self.metadata.get("pretrained", "")))
-        return card.judge if card else unwrapped(self.own.get("judge", ""))
+        if card is None or card.judge == Spec.parse(own).name:
+            return own
+        return own if POLICY in (card.judge, own) else card.judge
 
     @cached_property
     def judge(self) -> Judge:
@@ -152,7 +156,7 @@ class Setting:
 
 Made = TypeVar("Made")
 
-_READ: dict[tuple[str, str], tuple[Example, ...]] = {}
+_READ: dict[tuple[str, str, bool], tuple[Example, ...]] = {}
 
 
 def _dataset(spec: Spec) -> Dataset:

@@ -76,6 +76,20 @@ def test_a_known_model_brings_its_judge() -> None:
     assert asked.judge_spec == "judgelrm"
 
 
+@pytest.mark.parametrize(
+    ("task", "model", "judge"),
+    [
+        ("rrm_gpqa_main", "Reward-Reasoning/RRM-7B", "solver"),
+        ("rrm_llmbar", "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "rrm"),
+        ("rrm_rewardbench2", "meta-llama/Llama-3.1-8B-Instruct", "llm,mode=rating"),
+    ],
+)
+def test_a_card_does_not_make_a_policy_a_judge_nor_change_its_mode(
+    task: str, model: str, judge: str
+) -> None:
+    assert setting(task, pretrained=model).judge_spec == judge
+
+
 def test_a_judge_that_is_asked_for_wins() -> None:
     asked = setting(pretrained="nuojohnchen/JudgeLRM-7B", judge="llm")
 
