@@ -6,7 +6,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-install lint clean
 
 demo: $(BIN)/rrm-harness
 	$(BIN)/rrm-harness demo
@@ -14,6 +14,10 @@ demo: $(BIN)/rrm-harness
 # A file runs in one process, for the engines that its tests share.
 test: .venv/engines
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+
+# Bare lm_eval in every combination of installs; some ten minutes.
+test-install: .venv/engines
+	$(BIN)/python tests/install/matrix.py
 
 lint: .venv/engines
 	$(BIN)/ruff check .

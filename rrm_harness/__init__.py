@@ -18,7 +18,6 @@ from rrm_harness.errors import (
     StoreError,
     TemplateError,
 )
-from rrm_harness.hookspecs import Register, RegisterFolder, hookimpl
 from rrm_harness.records import (
     BadRow,
     Comparison,
@@ -42,6 +41,7 @@ from rrm_harness.records import (
 if TYPE_CHECKING:
     from rrm_harness.evaluate import evaluate
     from rrm_harness.heads import Head, Route, Score
+    from rrm_harness.hookspecs import Register, RegisterFolder, hookimpl
     from rrm_harness.metrics import Rule, Scored
     from rrm_harness.recipe import Recipe, RewardModel, Shape
 
@@ -93,6 +93,8 @@ __all__ = [
 _LATER = {
     "Head": "heads",
     "Recipe": "recipe",
+    "Register": "hookspecs",
+    "RegisterFolder": "hookspecs",
     "RewardModel": "recipe",
     "Route": "heads",
     "Rule": "metrics",
@@ -100,6 +102,7 @@ _LATER = {
     "Scored": "metrics",
     "Shape": "recipe",
     "evaluate": "evaluate",
+    "hookimpl": "hookspecs",
 }
 
 

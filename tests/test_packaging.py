@@ -8,9 +8,13 @@ import zipfile
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
+
+from rrm_harness._build import FILES
+from rrm_harness.lmeval import startup
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -44,8 +48,8 @@ def data_files() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The names of the files in a wheel built from a copy of the tree."""
+def archive(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """A wheel built from a copy of the tree."""
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(ROOT, folder / "tree", ignore=shutil.ignore_patterns(*BUILT))
     options = ["--wheel", "--no-isolation", "--outdir", folder]
@@ -55,7 +59,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         capture_output=True,
     )
     (built,) = folder.glob("*.whl")
-    return zipfile.ZipFile(built).namelist()
+    return zipfile.ZipFile(built)
+
+
+@pytest.fixture(scope="module")
+def wheel(archive: zipfile.ZipFile) -> list[str]:
+    """The names of the wheel's files."""
+    return archive.namelist()
 
 
 def test_every_package_is_listed() -> None:
@@ -99,11 +109,50 @@ def test_the_installed_entry_points_are_those_of_the_project() -> None:
     assert installed == PYPROJECT["project"]["entry-points"]["rrm_harness"]
 
 
-def test_a_wheel_holds_the_package_and_its_metadata_alone(wheel: list[str]) -> None:
+def test_a_wheel_holds_the_package_its_metadata_and_the_start_up_file_alone(
+    wheel: list[str],
+) -> None:
     tops = {name.partition("/")[0] for name in wheel}
 
     version = PYPROJECT["project"]["version"]
-    assert tops == {"rrm_harness", f"rrm_harness-{version}.dist-info"}
+    assert tops == {
+        "rrm_harness",
+        f"rrm_harness-{version}.dist-info",
+        "rrm_harness_lm_eval.pth",
+        "rrm_harness_lm_eval.start",
+    }
+
+
+def test_a_wheel_holds_the_start_up_file_as_it_was_tested(
+    archive: zipfile.ZipFile,
+) -> None:
+    found = {name: archive.read(name).decode() for name in FILES}
+
+    assert found == FILES
+
+
+def test_the_start_up_file_is_one_line_that_python_runs() -> None:
+    (line,) = FILES["rrm_harness_lm_eval.pth"].splitlines()
+
+    assert line.startswith("import ")  # site takes any other line for a folder
+
+
+def test_the_start_up_file_of_later_pythons_names_what_the_other_calls() -> None:
+    named = resolve_name(FILES["rrm_harness_lm_eval.start"].strip())
+
+    assert named is startup.arm
+
+
+@pytest.mark.parametrize("group", ["lm_eval.models", "lm_eval.tasks"])
+def test_what_lm_eval_is_to_load_is_there(group: str) -> None:
+    for value in PYPROJECT["project"]["entry-points"][group].values():
+        assert resolve_name(value)
+
+
+def test_the_doors_and_the_start_up_file_bring_the_same_model() -> None:
+    doors = PYPROJECT["project"]["entry-points"]["lm_eval.models"]
+
+    assert doors == {startup.MODEL: startup.MODEL_CLASS}
 
 
 def test_a_wheel_holds_every_module(wheel: list[str]) -> None:

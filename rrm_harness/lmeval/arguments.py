@@ -18,7 +18,7 @@ from rrm_harness.errors import SpecError
 from rrm_harness.records import Judge, Strategy
 from rrm_harness.specs import Spec, nearest
 
-from .setting import unwrapped, whole, with_option
+from .setting import rejoined, unwrapped, whole, with_option
 
 Kind = Literal["judges", "strategies", "engines"]
 LM_EVAL = ("batch_size", "max_batch_size", "device")
@@ -74,6 +74,7 @@ class Arguments:
         Raises:
             SpecError: There is no judge, or an argument belongs to nobody, or to two.
         """
+        given = rejoined(given)
         named = {key: value for key, value in given.items() if key in OWN}
         named.setdefault("model", given.get("pretrained", ""))
         if not named.get("judge"):

@@ -19,7 +19,7 @@ from rrm_harness.tasks_folder import folders
 
 from .arguments import Arguments
 from .backend import refuse_what_none_can
-from .setting import Setting
+from .setting import Setting, rejoined
 
 MODEL = "rrm"
 NO_SYSTEM_INSTRUCTION = (
@@ -39,7 +39,7 @@ def before_model(arguments: Mapping[str, Any]) -> None:
         HarnessError: The run could not succeed; says why and what to do.
     """
     model, given = arguments["model"], _dictionary(arguments.get("model_args"))
-    metadata = given | dict(arguments.get("metadata") or {})
+    metadata = rejoined(given) | rejoined(arguments.get("metadata") or {})
     configs = list(_ours(arguments.get("tasks") or ()))
     if not configs:
         return

@@ -188,6 +188,21 @@ def whole(name: str, value: object) -> int:
     raise SpecError(f"{name}={value}: give a whole number")
 
 
+def rejoined(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with specs in brackets whole: lm-eval 0.4.12 splits them too."""
+    found: dict[str, Any] = {}
+    opened = ""
+    for key, value in given.items():
+        if opened:
+            found[opened] += f",{key}={value}"
+            opened = "" if str(value).endswith("]") else opened
+            continue
+        found[key] = value
+        text = str(value)
+        opened = key if text.startswith("[") and not text.endswith("]") else ""
+    return found
+
+
 def unwrapped(value: object) -> str:
     """A spec out of lm-eval's arguments, where one with commas stands in brackets."""
     text = str(value).strip()

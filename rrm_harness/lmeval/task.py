@@ -28,7 +28,7 @@ from .backend import Backend, Reading, seeds
 from .documents import document
 from .measures import Measures
 from .model import JudgingRank
-from .setting import Setting
+from .setting import Setting, rejoined
 
 UNTIL: tuple[str, list[str]] = ("until", [])
 """No text ends a reply: lm-eval's default is the first empty line."""
@@ -57,7 +57,8 @@ class JudgeTask(Task):  # type: ignore[misc]
         self._filters = [build_filter_ensemble("none", [["take_first", None]])]
         self._instances = self._training_docs = self._fewshot_docs = None
         self.fewshot_rnd = None
-        self.setting = Setting(str(config["task"]), config.get("rrm") or {}, metadata)
+        asked = rejoined(metadata)
+        self.setting = Setting(str(config["task"]), config.get("rrm") or {}, asked)
         self._examples = {each.id: each for each in self.setting.examples}
         self._documents = [document(each) for each in self.setting.examples]
         self._judging = False

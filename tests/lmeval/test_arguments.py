@@ -8,7 +8,7 @@ import pytest
 
 from rrm_harness import SpecError
 from rrm_harness.lmeval.arguments import Arguments
-from rrm_harness.lmeval.setting import unwrapped, with_option
+from rrm_harness.lmeval.setting import rejoined, unwrapped, with_option
 
 
 def read(**given: Any) -> Arguments:
@@ -102,6 +102,13 @@ def test_what_lm_eval_always_passes_is_nobody_s() -> None:
 def test_a_mistake_is_told(given: dict[str, Any], said: str) -> None:
     with pytest.raises(SpecError, match=said):
         Arguments.read(given)
+
+
+def test_a_spec_that_was_split_inside_its_brackets_is_whole_again() -> None:
+    """As lm-eval 0.4.12 splits `judge=[recorded,path=x,parser=rrm],k=3`."""
+    given = {"judge": "[recorded", "path": "x", "parser": "rrm]", "k": 3}
+
+    assert rejoined(given) == {"judge": "[recorded,path=x,parser=rrm]", "k": 3}
 
 
 @pytest.mark.parametrize("text", ["[a,b=1]", "(a,b=1)", "a,b=1", " a,b=1 "])
