@@ -90,9 +90,21 @@ def requests(
     Raises:
         SpecError: As `play_all`.
     """
-    planning = Known()
-    _played(example, strategy, {"judge": Bench(judge, planning)}, seed)
-    return planning.asked
+    return requests_of(example, strategy, {"judge": judge}, seed)["judge"]
+
+
+def requests_of(
+    example: Example, strategy: Strategy, judges: Mapping[str, Judge], seed: int
+) -> dict[str, list[Request]]:
+    """What the judge of each role is asked about an example when all of it fails.
+
+    Raises:
+        SpecError: As `play_all`.
+    """
+    planning = {role: Known() for role in judges}
+    benches = {role: Bench(judge, planning[role]) for role, judge in judges.items()}
+    _played(example, strategy, benches, seed)
+    return {role: known.asked for role, known in planning.items()}
 
 
 def replayed(

@@ -18,14 +18,14 @@ from rrm_harness.errors import SpecError
 from rrm_harness.records import Judge, Strategy
 from rrm_harness.specs import Spec, nearest
 
-from .setting import rejoined, unwrapped, whole, with_option
+from .setting import OF_STRATEGIES, rejoined, unwrapped, whole, with_option
 
 Kind = Literal["judges", "strategies", "engines"]
 LM_EVAL = ("batch_size", "max_batch_size", "device")
 """What lm-eval passes to every model, asked for or not: wishes, for a backend alone."""
 OF_MODELS = ("model", "pretrained", "revision", "trust_remote_code")
 """What says which weights: with a backend it is that one's."""
-OF_TASKS = ("path", "options", "skip_bad_rows")
+OF_TASKS = ("path", "options", "skip_bad_rows", "measures")
 """What goes to the tasks alone, though it may stand among a model's arguments."""
 STORE = "rrm-judgments"
 """The folder, beside where one works, that judgments are kept in."""
@@ -49,7 +49,7 @@ class Arguments:
         backend: A model of lm-eval's that takes the engine's place.
         backend_options: Its arguments.
         store: The folder that judgments are kept in.
-        seed: Every draw comes from it.
+        seed: Every draw comes from it; each task's unless given.
     """
 
     judge: str
@@ -64,7 +64,7 @@ class Arguments:
     meta_engine: str = ""
     backend: str = ""
     store: str = STORE
-    seed: int = 0
+    seed: int | None = None
     backend_options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -74,7 +74,7 @@ class Arguments:
         Raises:
             SpecError: There is no judge, or an argument belongs to nobody, or to two.
         """
-        given = rejoined(given)
+        given = {key: each for key, each in rejoined(given).items() if each is not None}
         named = {key: value for key, value in given.items() if key in OWN}
         named.setdefault("model", given.get("pretrained", ""))
         if not named.get("judge"):
@@ -83,7 +83,14 @@ class Arguments:
                 " (rrm-harness list judges)"
             )
         texts: dict[str, Any] = {key: unwrapped(each) for key, each in named.items()}
-        made = cls(**texts | {"seed": whole("seed", named.get("seed", 0))})
+        seed = whole("seed", named["seed"]) if "seed" in named else None
+        made = cls(**texts | {"seed": seed})
+        if made.backend and made.policy_model and not made.policy_engine:
+            raise SpecError(
+                f"backend={made.backend} runs one model, the judge's; say what runs the"
+                " policy's with policy_engine=SPEC, or leave policy_model out to have"
+                " one model in both roles"
+            )
         if made.backend and made.engine:
             raise SpecError(
                 f"engine={made.engine} and backend={made.backend} cannot both run the"
@@ -101,6 +108,8 @@ class Arguments:
                 kept[key] = value
             elif key in (*OWN, *OF_TASKS, *LM_EVAL, "pretrained"):
                 continue
+            elif key in OF_STRATEGIES and not self.strategy:
+                continue  # of the task's own strategy
             elif self.backend and not self._owners(key):
                 kept[key] = value
             else:

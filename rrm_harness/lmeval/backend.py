@@ -9,27 +9,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from rrm_harness import chance
 from rrm_harness.chat import names_a_token
 from rrm_harness.errors import HarnessError, SpecError
-from rrm_harness.inputs import Reader
-from rrm_harness.records import (
-    Completion,
-    Failure,
-    Message,
-    Model,
-    Note,
-    Request,
-)
+from rrm_harness.records import Completion, Failure, Message, Note, Request
+
+from .room import Room, is_any
 
 Arguments = tuple[Any, dict[str, Any]]
 """What lm-eval's `generate_until` is given: a context, and how to write."""
 STUB: Arguments = (".", {"until": [], "max_gen_toks": 1, "do_sample": False})
 """Stands for a request that does not fit, whose answer nobody reads."""
+GREEDY: dict[str, Any] = {"do_sample": False, "temperature": 0.0}
+NEUTRAL: dict[str, Any] = {"repetition_penalty": 1.0}
+"""What a checkpoint's own generation settings would otherwise decide; transformers also
+samples from the 50 likeliest tokens unless told."""
+REPLY_LENGTHS = (
+    "max_gen_toks",
+    "max_new_tokens",
+    "max_tokens",
+    "max_completion_tokens",
+)
+"""lm-eval's names of the most tokens to write, the one that counts first."""
 PROBE = "rules-of-the-judge"
 SEEDED = ("TemplateAPI", "VLLM")
 """Classes of lm-eval's that take a seed with each request; others refuse it."""
@@ -43,19 +48,27 @@ class Reading:
         opened: The thought that the prompt opened, as R1's template does.
         notes: What the input audit counts.
         refused: Why the request was not sent, if it was not.
+        served: Whether a server renders the chat and reads the reply.
     """
 
     opened: str = ""
     notes: tuple[str, ...] = ()
     refused: Completion | None = None
+    served: bool = False
 
     def completion(self, text: str) -> Completion:
         """What a model answered, as a completion.
 
         lm-eval's models answer with what follows the prompt, so what it opened is put
-        before that; else a thought that never ends would look like an answer.
+        before that; else a thought that never ends would look like an answer. Where a
+        server keeps the thought for itself, no text is a thought that did not end.
         """
-        return self.refused or Completion(self.opened + text, notes=self.notes)
+        if self.refused is not None:
+            return self.refused
+        cut = self.served and not text
+        return Completion(
+            self.opened + text, finish="length" if cut else "stop", notes=self.notes
+        )
 
 
 @dataclass(frozen=True)
@@ -65,26 +78,37 @@ class Backend:
     Args:
         chat: Its chat template, if one is applied.
         model: The model itself; None where no template leads to it.
-        reader: What counts tokens in its place, if anything can.
+        room: How many tokens it reads, if anything can tell.
         seeded: Whether samples are told apart by a seed in each request. Otherwise they
             are drawn from the process's own chance.
+        changed: How `--gen_kwargs` has texts written.
     """
 
     chat: Callable[..., Any] | None = None
     model: Any = None
-    reader: Reader | None = None
+    room: Room | None = None
     seeded: bool = False
+    changed: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, chat: Callable[..., Any] | None, metadata: Mapping[str, Any]
+        cls,
+        chat: Callable[..., Any] | None,
+        given: Mapping[str, Any],
+        changed: Mapping[str, Any] | None = None,
     ) -> Backend:
         """What a task is told of the model: its chat template, and its arguments."""
         model = getattr(chat, "__self__", None)
-        if model is not None:
-            return cls(chat, model, None, _is_any(model, SEEDED))
-        served = "base_url" in metadata
-        return cls(chat, None, None if served else _reader(metadata), served)
+        if model is None:
+            room, seeded = Room.of_arguments(given), "base_url" in given
+        else:
+            room, seeded = Room.of_model(model), is_any(model, SEEDED)
+        return cls(chat, model, room, seeded, changed or {})
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it can be told how samples are told apart."""
+        return self.model is not None or self.seeded or self.room is not None
 
     def asked(self, request: Request) -> tuple[Arguments, Reading]:
         """What to send for a request, and how to read the answer.
@@ -97,13 +121,15 @@ class Backend:
         """
         refuse_what_none_can(request)
         context = self._context(request)
-        refused = self._too_long(context, request)
+        decoding = {**self._decoding(request), **self.changed}
+        if not isinstance(context, str):
+            return (context, decoding), Reading(served=True)
+        refused = self._too_long(context, decoding)
         if refused:
             return STUB, Reading(refused=refused)
-        text = context if isinstance(context, str) else ""
-        opened = re.search(r"<think>\s*\Z", text)
-        arguments = (context, self._decoding(request))
-        return arguments, Reading(opened[0] if opened else "", self._notes(request))
+        opened = re.search(r"<think>\s*\Z", context)
+        notes = self._notes(request)
+        return (context, decoding), Reading(opened[0] if opened else "", notes)
 
     def _context(self, request: Request) -> Any:
         """The prompt as the model is given it."""
@@ -140,52 +166,47 @@ class Backend:
 
     def _decoding(self, request: Request) -> dict[str, Any]:
         written = {"until": list(request.stop), "max_gen_toks": request.max_tokens}
-        if not request.sampled:
-            return written | {"do_sample": False, "temperature": 0.0}
-        drawn = {"temperature": request.temperature, "top_p": request.top_p}
+        sampled = {"temperature": request.temperature, "top_p": request.top_p}
         if self.seeded:
-            return written | drawn | {"seed": request.seed}
-        if self.model is None or _is_any(self.model, ("HFLM",)):
-            drawn["top_k"] = 0  # transformers' own default cuts to 50
-        return written | drawn | {"do_sample": True}
-
-    def _room(self, request: Request) -> int:
-        """How many prompt tokens fit beside the reply; 0 if nobody knows."""
-        context = self.reader.context if self.reader else 0
-        if self._counts():
-            context = int(self.model.max_length)
-        return max(1, context - request.max_tokens) if context else 0
-
-    def _tokens(self, context: Any) -> int:
-        """How many tokens a context has; 0 if nobody knows."""
-        if not isinstance(context, str):
-            return 0
-        if self.reader is not None:
-            return len(self.reader.tokenizer(context)["input_ids"])
-        found = self.model.tok_encode(context) if self._counts() else ()
-        return len(found)
+            drawn = sampled | {"seed": request.seed} if request.sampled else GREEDY
+            return written | drawn
+        local = is_any(self.model, ("HFLM",)) or (self.model is None and self.room)
+        own = NEUTRAL if local else {}
+        if not request.sampled:
+            return written | GREEDY | own
+        return (
+            written
+            | sampled
+            | {"do_sample": True}
+            | own
+            | ({"top_k": 0} if own else {})
+        )
 
     def _notes(self, request: Request) -> tuple[str, ...]:
         """Whether a text would be read as special tokens, which lm-eval cannot help."""
-        source = self.reader or (self.model if self._counts() else None)
-        tokenizer = getattr(source, "tokenizer", None)
-        named = tokenizer is not None and names_a_token(tokenizer, request)
-        return (Note.SPECIAL_TOKEN,) if named else ()
+        tokenizer = self.room.tokenizer if self.room else None
+        if not hasattr(tokenizer, "added_tokens_decoder"):
+            return ()
+        return (Note.SPECIAL_TOKEN,) if names_a_token(tokenizer, request) else ()
 
-    def _counts(self) -> bool:
-        """Whether the model itself can tell tokens: those behind a server cannot."""
-        local = _is_any(self.model, ("HFLM", "VLLM", "SGLangLM"))
-        return local and hasattr(self.model, "max_length")
-
-    def _too_long(self, context: Any, request: Request) -> Completion | None:
+    def _too_long(self, context: str, decoding: Mapping[str, Any]) -> Completion | None:
         """The failure of a prompt that does not fit; None if it does."""
-        room, tokens = self._room(request), self._tokens(context)
-        if not room or tokens <= room:
+        if self.room is None:
             return None
-        text = f"{tokens} tokens, {room} fit beside {request.max_tokens} to write"
+        named = [decoding[key] for key in REPLY_LENGTHS if key in decoding]
+        writes, tokens = int(named[0]), self.room.tokens(context)
+        fits = max(0, self.room.context - writes)
+        if tokens <= fits:
+            return None
+        text = f"{tokens} tokens, {fits} fit beside {writes} to write"
         return Completion(
-            text=text, failure=Failure.TOO_LONG, prompt_tokens=tokens, room=room
+            text=text, failure=Failure.TOO_LONG, prompt_tokens=tokens, room=fits
         )
+
+
+def all_differ(requests: Sequence[Request]) -> bool:
+    """Whether no two requests are samples of the same."""
+    return len({replace(each, seed=None) for each in requests}) == len(requests)
 
 
 def seeds(requests: Sequence[Request], seed: int) -> list[Request]:
@@ -222,19 +243,3 @@ def refuse_what_none_can(request: Request) -> None:
         f"this judge {what}, which lm-eval's own models cannot do; use --model rrm"
         " --model_args judge=...,model=...,engine=... (rrm-harness list engines)"
     )
-
-
-def _reader(metadata: Mapping[str, Any]) -> Reader | None:
-    """What reads tokens as a model that is named but not at hand; None if it cannot."""
-    place = metadata.get("pretrained") or metadata.get("model")
-    if not isinstance(place, str):
-        return None
-    try:
-        return Reader.of(Model(place, str(metadata.get("revision", ""))))
-    except HarnessError:
-        return None
-
-
-def _is_any(model: Any, names: tuple[str, ...]) -> bool:
-    """Whether a model is of a class of lm-eval's, told without importing it."""
-    return any(kind.__name__ in names for kind in type(model).__mro__)

@@ -7,24 +7,33 @@ are asked for and at the arguments, and refuses what could only fail later.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rrm_harness import plan
 from rrm_harness.errors import SpecError
-from rrm_harness.records import Example, Strategy
+from rrm_harness.records import Example, Outcome, Strategy
+from rrm_harness.schedule import Finished
+from rrm_harness.specs import nearest
+from rrm_harness.tally import Tally
 from rrm_harness.tasks_folder import folders
 
 from .arguments import Arguments
 from .backend import refuse_what_none_can
-from .setting import Setting, rejoined
+from .measures import further
+from .setting import OF_STRATEGIES, Setting, rejoined
+from .wrapped import identity
 
 MODEL = "rrm"
 NO_SYSTEM_INSTRUCTION = (
     "a judge has a system turn of its own, so --system_instruction cannot be used; give"
     " it a template of yours: judge=[NAME,template=FILE]"
+)
+UNKNOWN_SAMPLING = (
+    "nothing tells how this model draws samples, and its k votes could be one; add"
+    " --apply_chat_template, or use --model rrm --model_args backend=...,judge=..."
 )
 USE_OURS = f"use --model {MODEL} --model_args judge=...,strategy=..."
 
@@ -38,26 +47,117 @@ def before_model(arguments: Mapping[str, Any]) -> None:
     Raises:
         HarnessError: The run could not succeed; says why and what to do.
     """
-    model, given = arguments["model"], _dictionary(arguments.get("model_args"))
-    metadata = rejoined(given) | rejoined(arguments.get("metadata") or {})
-    configs = list(_ours(arguments.get("tasks") or ()))
+    model, given = arguments["model"], rejoined(_dictionary(arguments["model_args"]))
+    added = rejoined(arguments.get("metadata") or {})
+    asked = arguments.get("tasks") or ()
+    tasks = [asked] if isinstance(asked, str) else list(asked)
+    configs = _ours(tasks, arguments)
     if not configs:
         return
-    settings = [Setting(each["task"], each["rrm"], metadata) for each in configs]
+    settings = [Setting(each["task"], each["rrm"], given | added) for each in configs]
     changed = _dictionary(arguments.get("gen_kwargs"))
     if arguments.get("system_instruction"):
         raise SpecError(NO_SYSTEM_INSTRUCTION)
     if model == MODEL:
-        read = Arguments.read(given)
-        read.judges()
-        for setting in settings:
-            _refuse_missing_roles(setting, read)
+        _refuse_contradictions(given, added)
+        _refuse_tasks_of_others(tasks, arguments)
+        refuse_what_cannot_judge(Arguments.read(given), settings)
     elif isinstance(model, str) and not arguments.get("apply_chat_template"):
         _refuse_without_template(model, given)
     for setting in settings:
         refuse_settings(setting, model == MODEL, changed)
+        _refuse_unknown_measures(setting)
     if isinstance(model, str) and model != MODEL and arguments.get("use_cache"):
         claim_cache(str(arguments["use_cache"]), model, given)
+
+
+def refuse_what_cannot_judge(arguments: Arguments, settings: Sequence[Setting]) -> None:
+    """Refuse arguments of our model with which it could not judge these tasks.
+
+    Raises:
+        HarnessError: A spec is wrong or missing, or a judge cannot take the examples.
+    """
+    judges = arguments.judges()
+    _refuse_unknown_backend(arguments.backend)
+    for setting in settings:
+        _refuse_missing_roles(setting, arguments)
+        _, strategy = arguments.strategy_of(setting.strategy_spec)
+        for example in _one_of_each_size(setting.examples):
+            asked = plan.requests_of(example, strategy, judges, setting.seed)
+            for role, (spec, engine) in arguments.specs.items():
+                if asked[role] and not engine and not arguments.backend:
+                    raise SpecError(
+                        f"{spec} runs a model; say how with engine=SPEC or backend=NAME"
+                        " in --model_args (rrm-harness list engines)"
+                    )
+
+
+def _refuse_contradictions(given: Mapping[str, Any], added: Mapping[str, Any]) -> None:
+    """Refuse what `--metadata` says otherwise than `--model_args`, which our model has.
+
+    Raises:
+        SpecError: It does.
+    """
+    for key in ("judge", "strategy", "seed", *OF_STRATEGIES):
+        strategic = key in OF_STRATEGIES and given.get("strategy")
+        of_the_model = key == "judge" or key in given or strategic
+        if of_the_model and added.get(key, given.get(key)) != given.get(key):
+            raise SpecError(
+                f"--metadata says {key}={added[key]}, and --model {MODEL} goes by its"
+                " own arguments; say it in --model_args alone"
+            )
+
+
+def _refuse_tasks_of_others(tasks: Sequence[Any], arguments: Mapping[str, Any]) -> None:
+    for task in tasks:
+        if isinstance(task, str) and not _ours([task], arguments):
+            raise SpecError(
+                f"--model {MODEL} judges, and task {task} has nothing to judge; run it"
+                " with another --model"
+            )
+
+
+def _refuse_unknown_backend(name: str) -> None:
+    if not name:
+        return
+    import lm_eval.models  # noqa: F401 - names all models
+    from lm_eval.api.registry import model_registry
+
+    known = sorted(set(model_registry.keys()) - {MODEL})
+    if name not in known:
+        raise SpecError(
+            f"backend={name}: lm-eval has no model of that name; {nearest(name, known)}"
+        )
+
+
+def _refuse_unknown_measures(setting: Setting) -> None:
+    """Refuse further numbers that the benchmark does not have.
+
+    Raises:
+        SpecError: One was asked for in `--metadata`.
+    """
+    asked = set(setting.measures) - set(setting.own.get("measures", ()))
+    if not asked:
+        return
+    results = _made_up_results(setting)
+    for name in sorted(asked):
+        if further(name, results) is None:
+            known = [key for key, each in results["extra"].items() if each is not None]
+            raise SpecError(
+                f"measures={name}: {setting.dataset.name} has no such number; its own"
+                f" are {', '.join(known) or 'none'}, and those of results.json as A/B"
+            )
+
+
+def _made_up_results(setting: Setting) -> Mapping[str, Any]:
+    """The results if the first response won everywhere, whatever order it stood in."""
+    tally = Tally(setting.dataset.rule)
+    for example in setting.examples:
+        order = tuple(range(len(example.responses)))
+        best = {place: float(not place) for place in order}
+        games = (Outcome(best, order=order), Outcome(best, order=order[::-1]))
+        tally.add(Finished(example, Outcome(best, parts=games)))
+    return tally.results()
 
 
 def refuse_settings(
@@ -80,13 +180,19 @@ def refuse_settings(
             f"--gen_kwargs changes nothing under --model {MODEL}; give the judge's own"
             " options: judge=[NAME,temperature=...,max-tokens=...]"
         )
-    if judging:
-        return
     if setting.metadata.get("think_end_token") is not None:
         raise SpecError(
             "think_end_token hides from the judge's reader whether a thought ended;"
             " leave it out: what is thought is never read as an answer"
         )
+    if judging:
+        return
+    for key in ("seed", "n"):
+        if key in changed:
+            raise SpecError(
+                f"--gen_kwargs {key}=... would make all samples one; every draw comes"
+                " from --metadata seed=..., how many from the strategy"
+            )
     for example in _one_of_each_size(examples):
         _refuse_adaptive(setting, setting.strategy, len(example.responses))
         asked = plan.requests(example, setting.strategy, setting.judge, setting.seed)
@@ -185,41 +291,52 @@ def claim_cache(path: str, model: str, given: Mapping[str, Any]) -> None:
     Raises:
         SpecError: Another one made it, or nobody knows who did.
     """
-    owner = Path(f"{path}.model.json")
-    ours = {"model": model, **{key: str(each) for key, each in given.items()}}
-    if owner.is_file():
-        try:
-            known = json.loads(owner.read_text("utf-8"))
-        except ValueError:
-            known = None
-        if known == ours:
-            return
-    elif not any(owner.parent.glob(f"{Path(path).name}_rank*.db")):
+    owner, ours = Path(f"{path}.model"), identity(model, given)
+    if not any(owner.parent.glob(f"{Path(path).name}_rank*.db")):
         owner.parent.mkdir(parents=True, exist_ok=True)
-        owner.write_text(json.dumps(ours, indent=2) + "\n", "utf-8")
-        return
-    raise SpecError(
-        f"--use_cache {path} holds another model's replies, or nobody knows whose, and"
-        " would serve them as this one's; give each model and its arguments a path of"
-        " their own"
-    )
+        owner.write_text(ours, "utf-8")
+    elif not owner.is_file() or owner.read_text("utf-8") != ours:
+        raise SpecError(
+            f"--use_cache {path} holds another model's replies, or nobody knows whose,"
+            " and would serve them as this one's; give each model and its arguments a"
+            " path of their own"
+        )
 
 
-def _ours(tasks: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-    """The configs of those tasks that are ours, groups and tags taken apart."""
-    known = known_tasks()
-    waiting = list(tasks)
-    seen: set[str] = set()
+def _ours(
+    tasks: Iterable[Any], arguments: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """The configs of those tasks that are ours, groups and tags taken apart.
+
+    Raises:
+        SpecError: A task is asked for twice, which lm-eval refuses with a traceback.
+    """
+    known, manager = known_tasks(), arguments.get("task_manager")
+    found: dict[str, tuple[Any, Mapping[str, Any]]] = {}
+    waiting = [(task, task) for task in tasks]
     while waiting:
-        task = waiting.pop(0)
-        config = known.get(task, {}) if isinstance(task, str) else task
+        source, task = waiting.pop(0)
+        config = _config(task, known, manager) if isinstance(task, str) else task
         if not isinstance(config, Mapping):
             continue
         if isinstance(config.get("task"), list):
-            waiting.extend(config["task"])
-        elif "rrm" in config and config["task"] not in seen:
-            seen.add(config["task"])
-            yield config
+            waiting.extend((source, each) for each in config["task"])
+        elif "rrm" in config:
+            first, _ = found.setdefault(config["task"], (source, config))
+            if first != source:
+                raise SpecError(
+                    f"task {config['task']} is asked for twice, by {first} and by"
+                    f" {source}; name one of them"
+                )
+    return [config for _, config in found.values()]
+
+
+def _config(name: str, known: Mapping[str, Any], manager: Any) -> Any:
+    """A task's, a group's or a tag's config: an installed one, or lm-eval's own."""
+    entry = manager.task_index.get(name) if manager is not None else None
+    if name in known or entry is None:
+        return known.get(name)
+    return {"task": sorted(entry.tags)} if entry.kind.name == "TAG" else entry.cfg
 
 
 def known_tasks() -> dict[str, Mapping[str, Any]]:

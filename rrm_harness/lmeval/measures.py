@@ -91,7 +91,7 @@ def _values(setting: Setting, headline: str) -> Iterator[tuple[str, Value]]:
     if plan.asks_both_orders(setting.strategy):
         yield "order_consistency", lambda r: r["order_consistency"]
     for name in setting.measures:
-        yield name, partial(_further, name)
+        yield name, partial(further, name)
 
 
 def _interval(
@@ -119,12 +119,13 @@ def _part(kind: str, name: str, results: Results) -> Results | None:
     return found
 
 
-def _further(name: str, results: Results) -> float | None:
+def further(name: str, results: Results) -> float | None:
     """One of the benchmark's further numbers; `A/B` is B in A, as in results.json."""
     found: Any = {**results, **results["extra"]}
     for part in name.split("/"):
         found = found.get(part) if isinstance(found, Mapping) else None
-    return None if isinstance(found, Mapping) else found
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    return float(found) if number else None
 
 
 def _word(name: str) -> str:

@@ -121,11 +121,12 @@ class RRM(LM):  # type: ignore[misc]
         self, requests: Sequence[Instance], store: RunStore
     ) -> Iterator[Finished]:
         """Play the requests' documents, task by task."""
-        for (_, default), group in groupby(requests, key=_task):
+        for (_, default, theirs), group in groupby(requests, key=_task):
             _, strategy = self.arguments.strategy_of(default)
+            seed = theirs if self.arguments.seed is None else self.arguments.seed
             examples = (documents.example(request.doc) for request in group)
             answers = Answers(self._benches(), store)
-            yield from play_all(examples, strategy, answers, self.arguments.seed)
+            yield from play_all(examples, strategy, answers, seed)
 
     def _benches(self) -> dict[str, Bench]:
         return {
@@ -135,17 +136,19 @@ class RRM(LM):  # type: ignore[misc]
 
     def _built_engines(self) -> dict[str, Engine]:
         """The engine of each role; roles of one model and one spec share it."""
-        if self.arguments.backend:
-            options = self.arguments.backend_options
-            shared: Engine = Wrapped(self.arguments.backend, options, self._wishes)
-            return dict.fromkeys(self._judges, shared)
+        arguments = self.arguments
+        shared: Engine | None = None
+        if arguments.backend:
+            options = arguments.backend_options
+            shared = Wrapped(arguments.backend, options, self._wishes)
         built: dict[str, Engine] = {}
-        specs = {role: engine for role, (_, engine) in self.arguments.specs.items()}
+        specs = {role: engine for role, (_, engine) in arguments.specs.items()}
         for role, judge in self._judges.items():
-            if not specs[role]:
-                continue
-            like = _alike(judge, specs[role], self._judges, specs, built)
-            built[role] = like or host.default().engine(specs[role], judge)
+            if specs[role]:
+                like = _alike(judge, specs[role], self._judges, specs, built)
+                built[role] = like or host.default().engine(specs[role], judge)
+            elif shared is not None:
+                built[role] = shared
         return built
 
     def _store(self) -> RunStore:
@@ -206,8 +209,9 @@ def _refuse_several_processes() -> None:
         )
 
 
-def _task(request: Instance) -> tuple[str, str]:
-    return str(request.task_name), request.args[1]["strategy"]
+def _task(request: Instance) -> tuple[str, str, int]:
+    told = request.args[1]
+    return str(request.task_name), told["strategy"], told["seed"]
 
 
 def _foreign() -> HarnessError:

@@ -22,6 +22,8 @@ FOLDER = "RRM_HARNESS_DATASETS"
 """The environment variable of a folder with local copies, named as tasks or datasets"""
 POLICY = "solver"
 """Answers questions: what its card says is no judge of pairs, nor the other way."""
+OF_STRATEGIES = ("k", "n")
+"""Options that are a strategy's wherever they stand."""
 KEYS = ("dataset", "judge", "strategy", "headline", "measures")
 
 
@@ -99,13 +101,23 @@ class Setting:
         Raises:
             HarnessError: A row is malformed, or there are none.
         """
-        skip = bool(self.metadata.get("skip_bad_rows", False))
+        return self._read[0]
+
+    @property
+    def skipped(self) -> int:
+        """How many malformed rows were left out."""
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[tuple[Example, ...], int]:
+        skip = self.metadata.get("skip_bad_rows", False)
+        if not isinstance(skip, bool):
+            raise SpecError(f"skip_bad_rows={skip}: give true or false")
         revision = _told(lambda: self.dataset.revision)
         key = (described(self.dataset), revision, skip)
         if key not in _READ:
-            _READ[key] = _told(
-                lambda: tuple(Examples.checked(self.dataset, None, skip))
-            )
+            checked = _told(lambda: Examples.checked(self.dataset, None, skip))
+            _READ[key] = (tuple(checked), checked.skipped)
         return _READ[key]
 
     @cached_property
@@ -113,8 +125,10 @@ class Setting:
         """The strategy asked for, the YAML's, or the dataset's published protocol."""
         asked = self.metadata.get("strategy") or self.own.get("strategy")
         spec = unwrapped(asked or self.dataset.protocol)
-        k = self.metadata.get("k")
-        return spec if k is None else with_option(spec, "k", str(k))
+        for key in OF_STRATEGIES:
+            if self.metadata.get(key) is not None:
+                spec = with_option(spec, key, str(self.metadata[key]))
+        return spec
 
     @cached_property
     def strategy(self) -> Strategy:
@@ -156,7 +170,7 @@ class Setting:
 
 Made = TypeVar("Made")
 
-_READ: dict[tuple[str, str, bool], tuple[Example, ...]] = {}
+_READ: dict[tuple[str, str, bool], tuple[tuple[Example, ...], int]] = {}
 
 
 def _dataset(spec: Spec) -> Dataset:
@@ -169,10 +183,11 @@ def _told(make: Callable[[], Made]) -> Made:
     try:
         return make()
     except HarnessError as error:
-        if "path" not in str(error):
-            raise
+        said = str(error).replace("--skip-bad-rows", "--metadata skip_bad_rows=true")
+        if "path" not in said:
+            raise type(error)(said) from error
         raise type(error)(
-            f"{error} (with lm_eval, that is --metadata path=..., or a copy named after"
+            f"{said} (with lm_eval, that is --metadata path=..., or a copy named after"
             f" the task or its dataset in the folder that {FOLDER} names)"
         ) from error
 
@@ -183,7 +198,7 @@ def whole(name: str, value: object) -> int:
     Raises:
         SpecError: It is none.
     """
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise SpecError(f"{name}={value}: give a whole number")
 
@@ -204,7 +219,15 @@ def rejoined(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unwrapped(value: object) -> str:
-    """A spec out of lm-eval's arguments, where one with commas stands in brackets."""
+    """A spec out of lm-eval's arguments, where one with commas stands in brackets.
+
+    Raises:
+        SpecError: It is no text, as JSON allows.
+    """
+    if isinstance(value, list | dict):
+        raise SpecError(
+            f"{value!r:.80} is no spec; write it as a text: 'name,key=value'"
+        )
     text = str(value).strip()
     if text[:1] + text[-1:] in ("[]", "()"):
         text = text[1:-1]

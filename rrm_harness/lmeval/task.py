@@ -24,7 +24,7 @@ from rrm_harness.schedule import Finished
 from rrm_harness.tally import Tally
 
 from . import checks, wire
-from .backend import Backend, Reading, seeds
+from .backend import Backend, Reading, all_differ, seeds
 from .documents import document
 from .measures import Measures
 from .model import JudgingRank
@@ -103,8 +103,10 @@ class JudgeTask(Task):  # type: ignore[misc]
             SpecError: This model cannot play what is asked.
         """
         self._judging = isinstance(rank, JudgingRank)
-        self._backend = Backend.of(options.get("chat_template"), self.setting.metadata)
-        checks.refuse_settings(self.setting, self._judging, self._changed_decoding)
+        changed = self._changed_decoding
+        checks.refuse_settings(self.setting, self._judging, changed)
+        chat, given = options.get("chat_template"), self.setting.metadata
+        self._backend = Backend.of(chat, given, changed)
         if options.get("system_instruction"):
             raise SpecError(checks.NO_SYSTEM_INSTRUCTION)
         if options.get("cache_requests"):
@@ -121,18 +123,20 @@ class JudgeTask(Task):  # type: ignore[misc]
             told = {
                 "until": [],
                 "strategy": self.setting.strategy_spec,
+                "seed": self.setting.seed,
                 "do_sample": True,
             }
             return [_instance(doc, (ctx, told), 0, metadata)]
         asked = self._requests(doc)
+        if not self._backend.is_known and not all_differ(asked):
+            raise SpecError(checks.UNKNOWN_SAMPLING)
         if self._backend.seeded:
             asked = seeds(asked, self.setting.seed)
         sent = [self._backend.asked(each) for each in asked]
         self._readings[doc["id"]] = [reading for _, reading in sent]
-        changed = self._changed_decoding
         return [
-            _instance(doc, (context, decoding | changed), place, metadata)
-            for place, ((context, decoding), _) in enumerate(sent)
+            _instance(doc, arguments, place, metadata)
+            for place, (arguments, _) in enumerate(sent)
         ]
 
     def process_results(
@@ -155,7 +159,8 @@ class JudgeTask(Task):  # type: ignore[misc]
         places = {name: place for place, name in enumerate(self._examples)}
         for content in sorted(played, key=lambda each: places[each["id"]]):
             tally.add(wire.loaded(content, self._examples[content["id"]]))
-        results = {**tally.results(), "baselines": {}, "skipped_rows": 0}
+        skipped = {"baselines": {}, "skipped_rows": self.setting.skipped}
+        results = {**tally.results(), **skipped}
         for caution in cautions(results):
             told = caution if self._judging else caution.removesuffix(ASKED_AGAIN)
             _log.warning("%s: %s", self.config.task, told)

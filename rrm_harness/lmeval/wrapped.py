@@ -13,6 +13,7 @@ from rrm_harness import models
 from rrm_harness.chance import digest
 from rrm_harness.errors import EngineError
 from rrm_harness.records import Completion, Engine, Model, Request
+from rrm_harness.rows import fingerprint
 
 from .arguments import LM_EVAL
 from .backend import Backend, Reading
@@ -43,14 +44,8 @@ class Wrapped(Engine):
 
     @cached_property
     def identity(self) -> str:
-        """The model's name and arguments, and the weights of a local folder."""
-        told = {key: value for key, value in self.options.items() if key not in UNNAMED}
-        place = str(told.get("pretrained", ""))
-        local = place if place and Path(place).expanduser().is_dir() else ""
-        if local:
-            told["pretrained"] = models.fingerprint(Model(local))
-        listed = sorted((key, str(value)) for key, value in told.items())
-        return f"lm-eval {self.name} {digest(repr(listed)).hex()}"
+        """The model's name and arguments, and what its local folders hold."""
+        return identity(self.name, self.options)
 
     @cached_property
     def _backend(self) -> Backend:
@@ -114,3 +109,23 @@ class Wrapped(Engine):
         """Let the model go."""
         self._waiting.clear()
         self.__dict__.pop("_backend", None)
+
+
+def identity(name: str, options: Mapping[str, Any]) -> str:
+    """What tells a model of lm-eval's, with its arguments, from all others.
+
+    An argument that names a folder or a file counts by what that holds.
+    """
+    told = {
+        key: _content(str(value))
+        for key, value in options.items()
+        if key not in UNNAMED
+    }
+    return f"lm-eval {name} {digest(repr(sorted(told.items()))).hex()}"
+
+
+def _content(value: str) -> str:
+    place = Path(value).expanduser()
+    if place.is_dir():
+        return models.fingerprint(Model(str(place)))
+    return fingerprint([place]) if place.is_file() else value

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lm_eval.tasks import TaskManager
 
 from lmeval import benchmarks
 from rrm_harness import HarnessError
@@ -59,6 +60,30 @@ OURS: dict[str, Any] = {"model": "rrm"}
         ({"tasks": ["rrm_rewardbench2"], "metadata": {"judge": "rrm"}},
          "the judge takes 2 to 2"),
         ({"metadata": {"think_end_token": "</think>"}}, "leave it out"),
+        (OURS | {"model_args": {"judge": "rrm", "backend": "hf", "pretrained": "x",
+                                "think_end_token": "</think>"}}, "leave it out"),
+        (OURS | {"model_args": {"judge": "rrm"}}, "rrm runs a model; say how"),
+        (OURS | {"model_args": {"judge": "rrm", "backend": "hff"}}, "mean 'hf'"),
+        (OURS | {"model_args": {"judge": "rrm", "backend": "rrm"}}, "no model of that"),
+        (OURS | {"model_args": {"judge": "rrm", "backend": "hf", "pretrained": "x",
+                                "policy_model": "y"}}, "policy_engine=SPEC"),
+        (OURS | {"model_args": {"judge": ["rrm"]}}, "write it as a text"),
+        (OURS | {"model_args": {"judge": "longest", "seed": True}}, "whole number"),
+        (OURS | {"model_args": {"judge": "longest"}, "metadata": {"judge": "first"}},
+         "--metadata says judge=first"),
+        (OURS | {"model_args": {"judge": "first", "strategy": "voting"},
+                 "metadata": {"k": 7}}, "--metadata says k=7"),
+        (OURS | {"model_args": {"judge": "first", "seed": 1}, "metadata": {"seed": 2}},
+         "--metadata says seed=2"),
+        (OURS | {"model_args": {"judge": "rrm", "backend": "hf", "pretrained": "x"},
+                 "tasks": ["rrm_gpqa_main"]}, "the judge takes 2 to 2"),
+        (OURS | {"model_args": {"judge": "longest"},
+                 "tasks": ["rrm_rewardbench", "hellaswag"]}, "nothing to judge"),
+        ({"tasks": ["rrm_ppe", "rrm_ppe_math"]}, "asked for twice"),
+        ({"metadata": {"measures": "typo"}}, "its own are mean_over_examples"),
+        ({"metadata": {"measures": "interval"}}, "has no such number"),
+        ({"metadata": {"skip_bad_rows": "no"}}, "give true or false"),
+        ({"gen_kwargs": "seed=1"}, "would make all samples one"),
         ({"system_instruction": "be kind"}, "--system_instruction cannot be used"),
         ({"model": "local-chat-completions", "apply_chat_template": False},
          "add --apply_chat_template"),
@@ -88,6 +113,30 @@ def test_gated_data_without_a_token_says_how_to_get_it(
 @pytest.mark.parametrize("tasks", [["hellaswag"], [object()]])
 def test_tasks_of_others_are_left_alone(tasks: list[Any], tmp_path: Path) -> None:
     check(tmp_path, tasks=tasks, model="rrm", model_args={})
+
+
+def test_a_lone_name_is_a_list_of_one(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="asks a policy"):
+        check(tmp_path, tasks="rrm_gpqa_bon", metadata={"path": written(tmp_path)})
+
+
+def written(folder: Path) -> str:
+    return str(benchmarks.gpqa(folder))
+
+
+def test_a_task_of_the_user_s_own_folder_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE)
+    manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
+
+    with pytest.raises(HarnessError, match="did you mean 'sample'"):
+        check(tmp_path, tasks=["mine"], task_manager=manager)
+
+
+MINE = """
+task: mine
+class: !function rrm_harness.lmeval.task.JudgeTask
+rrm: {dataset: smple, judge: rrm}
+"""
 
 
 @pytest.mark.parametrize("name", ["rrm", "rrm_ppe"])
@@ -129,12 +178,21 @@ def test_a_chat_template_is_found_where_tokenizers_keep_it(
 
 
 def test_a_cache_of_replies_belongs_to_the_model_that_began_it(tmp_path: Path) -> None:
-    cache = str(tmp_path / "cache")
-    for _ in range(2):
-        check(tmp_path, use_cache=cache, model_args={"pretrained": "a"})
+    cache, weights = str(tmp_path / "cache"), tmp_path / "a"
+    weights.mkdir()
+    (weights / "model.safetensors").write_text("one")
+    model = {"pretrained": str(weights)}
+    check(tmp_path, use_cache=cache, model_args={"pretrained": "mistyped"})
+    check(tmp_path, use_cache=cache, model_args=model)
+    (tmp_path / "cache_rank0.db").touch()  # as lm-eval does once the model is loaded
 
+    check(tmp_path, use_cache=cache, model_args=model | {"batch_size": 4})
+    for other in ({"pretrained": "b"}, model | {"dtype": "float16"}):
+        with pytest.raises(HarnessError, match="another model's replies"):
+            check(tmp_path, use_cache=cache, model_args=other)
+    (weights / "model.safetensors").write_text("another")
     with pytest.raises(HarnessError, match="another model's replies"):
-        check(tmp_path, use_cache=cache, model_args={"pretrained": "b"})
+        check(tmp_path, use_cache=cache, model_args=model)
 
 
 def test_a_cache_of_nobody_knows_whom_is_refused(tmp_path: Path) -> None:

@@ -352,6 +352,148 @@ def test_a_folder_is_read_again_when_its_files_change(tmp_path: Path) -> None:
     assert counts == [20, 7]
 
 
+def over_length(results: dict[str, Any]) -> float:
+    return float(metrics(results, PAIRS)["over_length"])
+
+
+def test_a_server_that_is_sent_tokens_gets_no_prompt_that_was_cut_to_nothing(
+    server: servers.FaultServer, tiny: Callable[[str], Path], pairs: dict[str, Any]
+) -> None:
+    """lm-eval takes 2,047 tokens to be all that it may send, and we ask for 8,192."""
+    text = {"choices": [{"index": 0, "text": VERDICT, "finish_reason": "stop"}]}
+    server.always = servers.reply(text, Content_Type="application/json")
+    url = {"base_url": f"{server.url}/completions", "model": "served"}
+    model = url | {"tokenizer": str(tiny("qwen2")), "max_retries": 1}
+
+    results = run(
+        PAIRS,
+        "local-completions",
+        model,
+        pairs | {"judge": "rrm"},
+        apply_chat_template=True,
+        limit=2,
+    )
+
+    assert over_length(results) == 2
+    assert metrics(results, PAIRS)["failure_rate"] == 1
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_a_length_that_is_asked_for_is_the_model_s(
+    chat: bool, tmp_path: Path, tiny: Callable[[str], Path], pairs: dict[str, Any]
+) -> None:
+    copy = shutil.copytree(tiny("llama"), tmp_path / "copy")
+    if not chat:
+        (copy / "chat_template.jinja").unlink()
+    model = {"pretrained": str(copy), "max_length": 100}
+
+    results = run(
+        PAIRS,
+        "hf",
+        model,
+        pairs | {"judge": "[llm,max-tokens=8]"},
+        apply_chat_template=chat,
+        limit=2,
+    )
+
+    assert over_length(results) == 2
+
+
+def test_what_gen_kwargs_has_written_counts_as_room(
+    tiny: Callable[[str], Path], pairs: dict[str, Any]
+) -> None:
+    model = {"pretrained": str(tiny("llama")), "max_length": 512}
+    judge = pairs | {"judge": "[llm,max-tokens=8]"}
+    options = {"apply_chat_template": True, "limit": 2}
+
+    few = run(PAIRS, "hf", model, judge, **options)
+    many = run(PAIRS, "hf", model, judge, gen_kwargs={"max_gen_toks": 450}, **options)
+
+    assert (over_length(few), over_length(many)) == (0, 2)
+
+
+def test_a_checkpoint_s_own_settings_decide_nothing(
+    tmp_path: Path, tiny: Callable[[str], Path], pairs: dict[str, Any]
+) -> None:
+    copy = shutil.copytree(tiny("llama"), tmp_path / "copy")
+    (copy / "generation_config.json").write_text('{"repetition_penalty": 1.7}')
+    judge = pairs | {"judge": "[llm,max-tokens=8]"}
+    options = {"apply_chat_template": True, "limit": 2}
+
+    own, without = (
+        replies(run(PAIRS, "hf", {"pretrained": str(place)}, judge, **options), PAIRS)
+        for place in (copy, tiny("llama"))
+    )
+
+    assert own == without
+
+
+def test_a_thought_that_the_server_keeps_and_did_not_end_is_truncated(
+    pairs: dict[str, Any],
+) -> None:
+    silent = servers.reply(
+        servers.chat(None, finish_reason="length"), Content_Type="application/json"
+    )
+    with servers.FaultServer(always=silent) as server:
+        results = run(
+            PAIRS,
+            "local-chat-completions",
+            served(server.url),
+            pairs | {"judge": "rrm"},
+            apply_chat_template=True,
+            limit=2,
+        )
+
+    played = [sample["accuracy"]["outcome"] for sample in results["samples"][PAIRS]]
+    assert {each["failure"] for each in played} == {"truncated"}
+
+
+def test_votes_that_nothing_tells_apart_are_refused(pairs: dict[str, Any]) -> None:
+    given = pairs | {"judge": "rrm", "strategy": "[voting,k=3]"}
+
+    with pytest.raises(SpecError, match="its k votes could be one"):
+        run(PAIRS, Scripted(lambda _: ""), metadata=given)
+
+
+@pytest.mark.parametrize(("name", "count"), [("k", 7), ("seed", 0)])
+def test_the_task_s_k_and_seed_are_our_model_s(
+    name: str, count: int, tmp_path: Path, pairs: dict[str, Any]
+) -> None:
+    model = {"judge": "random", "store": str(tmp_path / "kept")}
+    voting = {"strategy": "[voting,stop=none]"} if name == "k" else {}
+
+    results = [
+        run(PAIRS, "rrm", model, pairs | voting | {name: value}, limit=2)
+        for value in (7, 8)
+    ]
+
+    first, second = (
+        [sample["accuracy"]["judged"] for sample in each["samples"][PAIRS]]
+        for each in results
+    )
+    assert first != second
+    assert not count or [len(each) for each in first] == [count, count]
+
+
+def test_a_policy_s_engine_is_used_beside_a_backend(
+    tmp_path: Path, server: servers.FaultServer, tiny: Callable[[str], Path]
+) -> None:
+    given = {"path": str(benchmarks.gpqa(tmp_path))}
+    model = {
+        "judge": "[llm,max-tokens=4]",
+        "backend": "hf",
+        "pretrained": str(tiny("llama")),
+        "policy_model": "served",
+        "policy_engine": f"[openai,url={server.url}]",
+        "n": 2,
+        "store": str(tmp_path / "kept"),
+    }
+
+    run("rrm_gpqa_bon", "rrm", model, given, limit=2)
+
+    assert len(server.asked) == 4
+
+
 def test_a_text_that_names_a_special_token_is_noted(
     tiny: Callable[[str], Path], tmp_path: Path
 ) -> None:
