@@ -26,7 +26,7 @@ FORMS = ("thought</think>\\boxed{Assistant 1}", "x</think>\\boxed{Assistant 2}",
 
 def setting(task: str, path: Path) -> Setting:
     """The task's setting, as lm-eval's metadata would make it."""
-    from rrm_harness.lmeval.checks import known_tasks
+    from rrm_harness.lmeval.tasks_asked import known_tasks
 
     return Setting(task, known_tasks()[task]["rrm"], {"path": str(path)})
 

@@ -9,8 +9,8 @@ import pytest
 
 from lmeval import benchmarks
 from rrm_harness import HarnessError, SpecError
-from rrm_harness.lmeval.checks import known_tasks
 from rrm_harness.lmeval.setting import FOLDER, Setting
+from rrm_harness.lmeval.tasks_asked import known_tasks
 
 
 def setting(task: str = "rrm_rewardbench", **metadata: Any) -> Setting:
