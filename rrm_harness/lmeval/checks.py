@@ -47,7 +47,10 @@ def before_model(arguments: Mapping[str, Any]) -> None:
     Raises:
         HarnessError: The run could not succeed; says why and what to do.
     """
-    model, given = arguments["model"], rejoined(_dictionary(arguments["model_args"]))
+    model, given = (
+        arguments["model"],
+        rejoined(_dictionary(arguments.get("model_args"))),
+    )
     added = rejoined(arguments.get("metadata") or {})
     asked = arguments.get("tasks") or ()
     tasks = [asked] if isinstance(asked, str) else list(asked)
