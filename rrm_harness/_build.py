@@ -1,6 +1,9 @@
 """Put the start-up file for lm-eval at the root of the wheel, editable or not.
 
-Python up to 3.14 reads the `.pth` file; later ones prefer the `.start` file (PEP 829).
+Python runs the line of a `.pth` file at its start, up to 3.17. The `.start` file of PEP
+829, which would stand in for it from 3.15 on, is left out: it would import our package
+in every process, and not only in lm-eval's.
+
 setuptools loads this module by its path while it builds: nothing else is installed.
 """
 
@@ -18,12 +21,11 @@ FILES = {
         ' sys.orig_argv) and __import__("importlib.util").util.find_spec("rrm_harness")'
         ' and __import__("rrm_harness.lmeval.startup", fromlist=["arm"]).arm()\n'
     ),
-    "rrm_harness_lm_eval.start": "rrm_harness.lmeval.startup:arm\n",
 }
 
 
 class build_py(setuptools_build_py.build_py):  # type: ignore[misc]  # noqa: N801
-    """Copy the modules, as setuptools does, and write the start-up files."""
+    """Copy the modules, as setuptools does, and write the start-up file."""
 
     def run(self) -> None:
         """Build."""

@@ -119,7 +119,6 @@ def test_a_wheel_holds_the_package_its_metadata_and_the_start_up_file_alone(
         "rrm_harness",
         f"rrm_harness-{version}.dist-info",
         "rrm_harness_lm_eval.pth",
-        "rrm_harness_lm_eval.start",
     }
 
 
@@ -135,12 +134,6 @@ def test_the_start_up_file_is_one_line_that_python_runs() -> None:
     (line,) = FILES["rrm_harness_lm_eval.pth"].splitlines()
 
     assert line.startswith("import ")  # site takes any other line for a folder
-
-
-def test_the_start_up_file_of_later_pythons_names_what_the_other_calls() -> None:
-    named = resolve_name(FILES["rrm_harness_lm_eval.start"].strip())
-
-    assert named is startup.arm
 
 
 @pytest.mark.parametrize("group", ["lm_eval.models", "lm_eval.tasks"])

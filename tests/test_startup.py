@@ -124,6 +124,15 @@ def test_what_is_left_after_our_folder_was_deleted_is_silent(run: Run) -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+def test_we_are_imported_before_what_we_need_is_importable(run: Run) -> None:
+    """As where our dependencies are the system's, which Python looks for later."""
+    root = str(Path(__file__).parents[1])
+
+    done = run(OURS, options=("-P", "-S"), PYTHONPATH=root)
+
+    assert (done.stdout, done.stderr) == ("['rrm_harness']\n", "")
+
+
 @pytest.mark.parametrize(
     "command",
     [
