@@ -182,7 +182,11 @@ def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
     with ExitStack() as on_error:
         try:
             database = sqlite3.connect(
-                address, uri=True, timeout=5 if writable else 0.2, isolation_level=None
+                address,
+                uri=True,
+                timeout=5 if writable else 0.2,
+                isolation_level=None,
+                check_same_thread=False,  # a reward is called from any, one at a time
             )
             on_error.callback(database.close)
             _prepare(database, path, writable)

@@ -1,0 +1,71 @@
+"""Prompts and completions as trainers hand them over: strings, or lists of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rrm_harness import parse
+from rrm_harness.errors import DataError
+from rrm_harness.records import Message
+
+Text = str | Sequence[Mapping[str, Any]]
+"""A string, or a chat as a list of `{"role": ..., "content": ...}`."""
+
+
+def chat(prompt: Text) -> tuple[Message, ...]:
+    """A prompt as messages; a string is what the user says.
+
+    Raises:
+        DataError: It is neither a string nor a list of messages of text.
+    """
+    if isinstance(prompt, str):
+        return (Message("user", prompt),)
+    return tuple(Message(str(each["role"]), _content(each)) for each in _turns(prompt))
+
+
+def answered(prompt: Text, completion: Text, *, strip_thinking: bool) -> str:
+    """The text of a completion that is judged.
+
+    Of several messages that is the last of the assistant. Without the thought it is
+    `parse.answer`'s; a prompt may have begun the thought.
+
+    Raises:
+        DataError: As `chat`.
+    """
+    text = completion if isinstance(completion, str) else _last(completion)
+    if not strip_thinking:
+        return text
+    begun = isinstance(prompt, str) and prompt.rstrip().endswith("<think>")
+    return parse.answer("<think>" + text if begun else text).strip()
+
+
+def _last(completion: Sequence[Mapping[str, Any]]) -> str:
+    said = [each for each in _turns(completion) if each["role"] == "assistant"]
+    return _content(said[-1]) if said else ""
+
+
+def _turns(messages: Any) -> Sequence[Mapping[str, Any]]:
+    listed = isinstance(messages, Sequence) and not isinstance(messages, bytes)
+    if listed and all(
+        isinstance(each, Mapping) and "role" in each for each in messages
+    ):
+        return messages
+    raise DataError(
+        f"a prompt or completion is {messages!r:.80}; give a string, or a list of"
+        " messages with role and content"
+    )
+
+
+def _content(message: Mapping[str, Any]) -> str:
+    """A message's text; without any, as where a tool is called, it is empty."""
+    content = message.get("content")
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = content if isinstance(content, Sequence) else [content]
+    if not all(isinstance(each, Mapping) and "text" in each for each in parts):
+        raise DataError(
+            f"a message's content is {content!r:.80} and only text can be judged; give"
+            " a string, or parts of type text"
+        )
+    return "".join(str(each["text"]) for each in parts)
