@@ -46,11 +46,9 @@ def _last(completion: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _turns(messages: Any) -> Sequence[Mapping[str, Any]]:
-    listed = isinstance(messages, Sequence) and not isinstance(messages, bytes)
-    if listed and all(
-        isinstance(each, Mapping) and "role" in each for each in messages
-    ):
-        return messages
+    turns = [*messages] if isinstance(messages, list | tuple) else [None]
+    if all(isinstance(each, Mapping) and "role" in each for each in turns):
+        return turns
     raise DataError(
         f"a prompt or completion is {messages!r:.80}; give a string, or a list of"
         " messages with role and content"
