@@ -1,6 +1,6 @@
 """A round robin, rated."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from rrm_harness import (
     Outcome,
     Play,
     Register,
+    SpecError,
     Strategy,
     chance,
     hookimpl,
@@ -31,7 +32,7 @@ response's Bradley-Terry strength is infinite, and one without matches has none.
 
 @dataclass(frozen=True)
 class Elo(Strategy):
-    """Every pair once; scores are ratings, the highest wins.
+    """Every pair once, or some of them; scores are ratings, the highest wins.
 
     `rating=elo` rates the matches one after the other in an order drawn from the
     seed and the example, with the published parameters (initial 1000, base 10, scale
@@ -40,6 +41,10 @@ class Elo(Strategy):
     tied match is half a win to each; a failed one is left out; the outcome fails when
     no match has a result.
 
+    With `opponents=m` each response meets m of the others, as many for each: they
+    stand in a circle in an order drawn from the seed and the example, and meet their
+    neighbors. Where that cannot come out even, one of them meets m + 1.
+
     Source: microsoft/LMOps@af6bc85, RRM-evaluation, elo_rival_results.py.
     """
 
@@ -47,17 +52,24 @@ class Elo(Strategy):
 
     k: int = 1
     rating: Literal["elo", "bradley-terry"] = "elo"
+    opponents: int | None = None
     inner: Strategy = field(default_factory=lambda: Single("seeded"))
 
     def __post_init__(self) -> None:
         refuse_votes("elo", self.k)
+        if self.opponents is not None and self.opponents < 1:
+            raise SpecError(
+                f"elo,opponents={self.opponents}: a response meets at least one; leave"
+                " the option out for all"
+            )
 
     @property
     def _match(self) -> Strategy:
         return Voting(self.k, inner=self.inner) if self.k > 1 else self.inner
 
     def play(self, comparison: Comparison) -> Play:
-        pairs = list(combinations(comparison.order, 2))
+        every = list(combinations(comparison.order, 2))
+        pairs = self._drawn(comparison, every)
         if not pairs:
             return Outcome(dict.fromkeys(comparison.order, INITIAL))
         games = yield [self._match.play(comparison.only(*pair)) for pair in pairs]
@@ -73,10 +85,22 @@ class Elo(Strategy):
             return Outcome(failure=first_failure(games), notes=notes)
         key = (comparison.seed, comparison.example.id, "matches", comparison.sample)
         shuffled = [played[i] for i in chance.permutation(len(played), *key)]
-        ratings = self._rate(shuffled, pairs)
+        ratings = self._rate(shuffled, every)
         scores = {index: ratings.get(index, INITIAL) for index in comparison.order}
         uncertain = any_uncertain(games) or len(played) < len(games)
         return Outcome(scores, uncertain=uncertain, notes=notes)
+
+    def _drawn(self, comparison: Comparison, pairs: list[_Pair]) -> list[_Pair]:
+        """The pairs that meet, in the order of all."""
+        order, met = comparison.order, self.opponents
+        if met is None or met >= len(order) - 1:
+            return pairs
+        key = (comparison.seed, comparison.example.id, "opponents", comparison.sample)
+        circle = [order[place] for place in chance.permutation(len(order), *key)]
+        drawn = {
+            frozenset((circle[a], circle[b])) for a, b in _neighbors(len(order), met)
+        }
+        return [pair for pair in pairs if frozenset(pair) in drawn]
 
     def _rate(self, matches: Sequence[_Match], pairs: Sequence[_Pair]) -> _Ratings:
         import evalica
@@ -97,7 +121,18 @@ class Elo(Strategy):
         return {int(i): float(f"{score:.9g}") for i, score in fit.scores.items()}
 
     def cost(self, responses: int) -> int:
-        return responses * (responses - 1) // 2 * self._match.cost(2)
+        rivals = min(self.opponents or responses, responses - 1)
+        return (responses * rivals + 1) // 2 * self._match.cost(2)
+
+
+def _neighbors(responses: int, met: int) -> Iterator[_Pair]:
+    """Places on a circle that meet: neighbors, and across it if `met` is odd."""
+    for place in range(responses):
+        for step in range(1, met // 2 + 1):
+            yield place, (place + step) % responses
+    across = responses // 2
+    for place in range(responses - across if met % 2 else 0):
+        yield place, place + across
 
 
 def _columns(matches: Sequence[_Match]) -> tuple[list[int], list[int], list[Any]]:

@@ -1,7 +1,7 @@
 """A judge and a strategy as a reward: the completions of one prompt, judged as a group.
 
 Reward reasoning models train policies so: the rollouts of a query are compared pair by
-pair, and the Elo ratings that follow are their rewards (arXiv 2505.14674, section 5).
+pair, and the Elo ratings that follow are their rewards (arXiv 2505.14674).
 """
 
 from __future__ import annotations

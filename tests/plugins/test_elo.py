@@ -1,10 +1,12 @@
 """The strategy `elo`: a round robin, rated one match after the other or all at once."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from math import exp, log
+from statistics import median
 
 import pytest
 from hypothesis import given, settings
@@ -226,6 +228,68 @@ def test_every_pair_meets_once() -> None:
         frozenset(pair) for pair in combinations(range(6), 2)
     }
     assert len(asked) == 15
+
+
+def met(spec: str, responses: int, seed: int = 0) -> list[Pair]:
+    """The pairs that a spec asks about, each as it is shown."""
+    comparison = Comparison.of(example(responses), seed)
+    return [next(match)[0].order for match in next(build(spec).play(comparison))]
+
+
+@given(responses=st.integers(2, 12), opponents=st.integers(1, 13), seed=st.integers(0))
+def test_each_response_meets_as_many_opponents_as_asked_for(
+    responses: int, opponents: int, seed: int
+) -> None:
+    pairs = met(f"elo,opponents={opponents}", responses, seed)
+
+    counts = sorted(Counter(index for pair in pairs for index in pair).values())
+    asked = min(opponents, responses - 1)
+    odd = responses * asked % 2
+    assert counts == [asked] * (responses - odd) + [asked + 1] * odd
+    assert len({frozenset(pair) for pair in pairs}) == len(pairs)
+
+
+@given(responses=st.integers(2, 12), opponents=st.integers(1, 13))
+def test_opponents_cost_what_they_are_asked(responses: int, opponents: int) -> None:
+    strategy = build(f"elo,opponents={opponents},k=3")
+
+    assert strategy.cost(responses) == 3 * len(
+        met(f"elo,opponents={opponents}", responses)
+    )
+
+
+def test_every_pair_is_drawn_as_often_as_another() -> None:
+    drawn = Counter(
+        frozenset(pair)
+        for seed in range(3000)
+        for pair in met("elo,opponents=2", 6, seed)
+    )
+
+    assert len(drawn) == 15
+    assert all(1050 < count < 1350 for count in drawn.values())  # 1200 ± 5 sigma
+
+
+@pytest.mark.parametrize("rating", RATINGS)
+@pytest.mark.parametrize("opponents", [2, 3, 6])
+def test_the_best_and_the_worst_are_told_by_some_opponents(
+    rating: str, opponents: int
+) -> None:
+    ranking = [3, 0, 5, 1, 6, 2, 4, 7]
+    strategy = build(f"elo,rating={rating},opponents={opponents}")
+
+    outcome = play(strategy, example(8), prefer(ranking))
+
+    assert outcome.scores[7] < median(outcome.scores.values()) < outcome.scores[3]
+
+
+@pytest.mark.parametrize("opponents", [0, -1])
+def test_no_opponents_are_refused(opponents: int) -> None:
+    with pytest.raises(SpecError, match="a response meets at least one"):
+        build(f"elo,opponents={opponents}")
+
+
+def test_opponents_that_are_all_are_the_round_robin() -> None:
+    assert met("elo,opponents=5", 6) == met("elo", 6)
 
 
 def test_pairs_are_shown_in_a_seeded_order() -> None:
