@@ -1,4 +1,4 @@
-"""The command line: run, report, list, check, demo, path.
+"""The command line: run, report, list, check, serve, demo, path.
 
 Exit codes: 0 finished; 2 a mistake that the message says how to mend; 3 finished,
 but every example failed; 130 interrupted.
@@ -17,6 +17,7 @@ import click
 
 from rrm_harness import __version__
 from rrm_harness.cli_check import check
+from rrm_harness.cli_serve import serve
 from rrm_harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def list_(kind: str) -> None:
 
 
 commands.add_command(check)
+commands.add_command(serve)
 
 
 @commands.command()

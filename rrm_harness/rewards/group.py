@@ -121,6 +121,11 @@ class GroupReward:
         with self._lock:
             self._close()
 
+    @property
+    def needs_a_group(self) -> bool:
+        """Whether a completion is judged beside others alone."""
+        return self._strategy.relative or self._bench.judge.fewest > 1
+
     def score(self, prompt: Text, completions: Sequence[Text]) -> list[float]:
         """One reward per completion of one prompt.
 
@@ -196,8 +201,7 @@ class GroupReward:
     def _asks(self, group: _Group) -> bool:
         """Whether the judge has something to say: to a lone response it may not."""
         responses = len(group.example.responses)
-        alone = self._strategy.relative or self._bench.judge.fewest > 1
-        return responses > 1 or (responses == 1 and not alone)
+        return responses > 1 or (responses == 1 and not self.needs_a_group)
 
     def _read(self, finished: Finished) -> dict[int, float]:
         """The scores of the responses that were judged; of none if chance decided."""

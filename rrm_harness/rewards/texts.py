@@ -8,19 +8,20 @@ from typing import Any
 from rrm_harness import parse
 from rrm_harness.errors import DataError
 from rrm_harness.records import Message
+from rrm_harness.rewards import templated
 
 Text = str | Sequence[Mapping[str, Any]]
 """A string, or a chat as a list of `{"role": ..., "content": ...}`."""
 
 
 def chat(prompt: Text) -> tuple[Message, ...]:
-    """A prompt as messages; a string is what the user says.
+    """A prompt as messages; a string is what the user says, or a template wrote.
 
     Raises:
         DataError: It is neither a string nor a list of messages of text.
     """
     if isinstance(prompt, str):
-        return (Message("user", prompt),)
+        return templated.messages(prompt) or (Message("user", prompt),)
     return tuple(Message(str(each["role"]), _content(each)) for each in _turns(prompt))
 
 
@@ -40,13 +41,23 @@ def answered(prompt: Text, completion: Text, *, strip_thinking: bool) -> str:
     return parse.answer("<think>" + text if begun else text).strip()
 
 
+def checked(text: Text) -> None:
+    """Refuse what is no text.
+
+    Raises:
+        DataError: As `chat`.
+    """
+    for message in [] if isinstance(text, str) else _turns(text):
+        _content(message)
+
+
 def _last(completion: Sequence[Mapping[str, Any]]) -> str:
     said = [each for each in _turns(completion) if each["role"] == "assistant"]
     return _content(said[-1]) if said else ""
 
 
 def _turns(messages: Any) -> Sequence[Mapping[str, Any]]:
-    turns = [*messages] if isinstance(messages, list | tuple) else [None]
+    turns: list[Any] = [*messages] if isinstance(messages, list | tuple) else [None]
     if all(isinstance(each, Mapping) and "role" in each for each in turns):
         return turns
     raise DataError(
