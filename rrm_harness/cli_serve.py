@@ -56,7 +56,13 @@ def serve() -> None:
     type=click.Path(path_type=Path),
     help="Keeps every judgment; the same command again continues.",
 )
-@click.option("--keep-thinking", is_flag=True, help="Judge thoughts too.")
+@click.option(
+    "--thinking",
+    type=click.Choice(["strip", "begun", "keep"]),
+    default="strip",
+    show_default=True,
+    help="Thoughts are left out (begun: the policy's template opens them), or judged.",
+)
 @click.option(
     "--too-long",
     type=click.Choice(["fail", "truncate"]),
@@ -80,7 +86,6 @@ def reward(
     group: int | None,
     wait: float,
     scale: Any,
-    keep_thinking: bool,
     **options: Any,
 ) -> None:
     """Serve rewards at POST /get_reward, as OpenRLHF asks for them, until stopped."""
@@ -88,7 +93,6 @@ def reward(
     from rrm_harness.rewards.server import serve as serve_rewards
 
     options["scale"] = scale or ("centered" if group else "raw")
-    options["strip_thinking"] = not keep_thinking
     with GroupReward(judge, strategy, **options) as made:
         serve_rewards(
             made,

@@ -25,7 +25,7 @@ from rrm_harness.metrics import Rule
 from rrm_harness.output import RunDirectory
 from rrm_harness.records import BadRow, Dataset, Engine, Example, Judge, Strategy
 from rrm_harness.rewards.scale import Scale, scaled
-from rrm_harness.rewards.texts import Text, answered, chat
+from rrm_harness.rewards.texts import Text, Thinking, answered, chat
 from rrm_harness.schedule import Finished, play_all
 
 COINS = "coins_for_failed_matches"
@@ -59,7 +59,7 @@ class GroupReward:
         num_generations: How many completions in a row are a group, so that a prompt
             may come twice in a call; unless given, all in a row with equal prompts.
         scale: What the rewards are: see `rewards.scale`.
-        strip_thinking: Judge what follows a completion's thought, not the thought.
+        thinking: Whether a completion's thought is judged: see `rewards.texts`.
         too_long: What becomes of an input that the model cannot take whole: `fail`
             the judgment, or `truncate` the middle of the prompt.
         patience: The call in a row in which no group could be judged that raises.
@@ -79,18 +79,19 @@ class GroupReward:
         reuse: Sequence[Path] | None = None,
         num_generations: int | None = None,
         scale: Scale = "centered",
-        strip_thinking: bool = True,
+        thinking: Thinking = "strip",
         too_long: Literal["fail", "truncate"] = "fail",
         patience: int = 1,
     ) -> None:
-        if scale not in get_args(Scale):
-            raise SpecError(f"scale={scale}: one of {', '.join(get_args(Scale))}")
+        _refuse_others("scale", scale, get_args(Scale))
+        _refuse_others("thinking", thinking, get_args(Thinking))
+        _refuse_others("too_long", too_long, ("fail", "truncate"))
         named = judge.partition(",")[0] if isinstance(judge, str) else None
         self.__name__ = named or type(judge).__name__
         self.failures: Counter[str] = Counter()
         self.unjudged = 0
         self._seed, self._size, self._scale = seed, num_generations, scale
-        self._strip, self._truncate = strip_thinking, too_long == "truncate"
+        self._thinking, self._truncate = thinking, too_long == "truncate"
         self._patience, self._lost = patience, 0
         self._lock = Lock()
         self._strategy: Strategy = host.default().made("strategies", strategy)
@@ -143,7 +144,7 @@ class GroupReward:
             HarnessError: A text is none, the engine failed, or no group of the last
                 `patience` calls could be judged.
         """
-        made = [_Group.of(*each, self._seed, self._strip) for each in groups]
+        made = [_Group.of(*each, self._seed, self._thinking) for each in groups]
         with self._lock:
             if not self._close.alive:
                 raise SpecError("this reward was closed; make another one")
@@ -237,11 +238,11 @@ class _Group:
 
     @classmethod
     def of(
-        cls, prompt: Text, completions: Sequence[Text], seed: int, strip: bool
+        cls, prompt: Text, completions: Sequence[Text], seed: int, thinking: Thinking
     ) -> Self:
         """Make a group whose responses' order is drawn, whatever order they came in."""
         messages = chat(prompt)
-        texts = [answered(prompt, each, strip_thinking=strip) for each in completions]
+        texts = [answered(prompt, each, thinking) for each in completions]
         key = chance.digest(seed, repr(messages)).hex()
         responses = sorted({*texts}, key=lambda text: chance.digest(key, text))
         name = chance.digest(key, *responses).hex()
@@ -293,6 +294,11 @@ def grouped(
     if size and len(prompts) % size:
         raise _torn(size)
     return places
+
+
+def _refuse_others(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise SpecError(f"{name}={value}: say one of {', '.join(known)}")
 
 
 def _torn(size: int) -> DataError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rrm_harness import parse
 from rrm_harness.errors import DataError
@@ -25,19 +25,26 @@ def chat(prompt: Text) -> tuple[Message, ...]:
     return tuple(Message(str(each["role"]), _content(each)) for each in _turns(prompt))
 
 
-def answered(prompt: Text, completion: Text, *, strip_thinking: bool) -> str:
+Thinking = Literal["strip", "begun", "keep"]
+"""What becomes of a completion's thought: it is left out, or judged as well. `begun`
+says that the policy's chat template opens it, so that a text which does not close it
+is a thought that was cut, and no answer."""
+
+
+def answered(prompt: Text, completion: Text, thinking: Thinking) -> str:
     """The text of a completion that is judged.
 
     Of several messages that is the last of the assistant. Without the thought it is
-    `parse.answer`'s; a prompt may have begun the thought.
+    `parse.answer`'s; a prompt that is a string may show that it began the thought.
 
     Raises:
         DataError: As `chat`.
     """
     text = completion if isinstance(completion, str) else _last(completion)
-    if not strip_thinking:
+    if thinking == "keep":
         return text
     begun = isinstance(prompt, str) and prompt.rstrip().endswith("<think>")
+    begun = begun or thinking == "begun"
     return parse.answer("<think>" + text if begun else text).strip()
 
 

@@ -133,9 +133,19 @@ def test_raw_rewards_are_the_strategys_scores() -> None:
     assert score(["a", "aaa"], strategy="single", scale="raw") == [1.0, 3.0]
 
 
-def test_a_scale_that_is_none_is_refused() -> None:
-    with pytest.raises(SpecError, match="centered, rank, raw"):
-        GroupReward("longest", scale="elo")  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("option", "value", "known"),
+    [
+        ("scale", "elo", "centered, rank, raw"),
+        ("thinking", True, "strip, begun, keep"),
+        ("too_long", "skip", "fail, truncate"),
+    ],
+)
+def test_an_option_that_is_none_of_several_is_refused(
+    option: str, value: Any, known: str
+) -> None:
+    with pytest.raises(SpecError, match=f"{option}={value}: say one of {known}"):
+        GroupReward("longest", **{option: value})
 
 
 def test_what_is_judged_is_what_follows_the_thought() -> None:
@@ -146,13 +156,19 @@ def test_what_is_judged_is_what_follows_the_thought() -> None:
 
 def test_thoughts_are_judged_if_asked_for() -> None:
     completions = ["<think>at length</think>a", "<think>hm</think>aa"]
-    rewards = score(completions, strip_thinking=False)
+    rewards = score(completions, thinking="keep")
 
     assert rewards[0] > rewards[1]
 
 
 def test_a_thought_that_the_prompt_began_and_nothing_ended_is_no_answer() -> None:
     cut, answered = score(["at great length", "hm</think>a"], prompt="Why?<think>\n")
+
+    assert cut < answered
+
+
+def test_a_thought_that_the_template_begins_and_nothing_ended_is_no_answer() -> None:
+    cut, answered = score(["at great length", "hm</think>a"], thinking="begun")
 
     assert cut < answered
 
