@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from math import isnan
 from typing import TYPE_CHECKING, Any
@@ -128,20 +128,47 @@ class _Service:
         except DataError as error:
             return _told(400, error)
         try:
-            rewards = await self._gathering.rewards(asked)
+            rewards = await self._judged(request, asked)
         except HarnessError as error:
             return _told(503, error)
         if any(map(isnan, rewards)):
             return _told(503, "a completion could not be judged; ask again")
         return _response(200, wire.answer(rewards))
 
+    async def _judged(
+        self, request: Request, asked: Sequence[wire.Query]
+    ) -> list[float]:
+        """The rewards; of a client that hangs up nobody waits for them.
+
+        Raises:
+            HarnessError: They could not be judged, or the client is gone.
+        """
+        waiting = self._gathering.join(asked)
+        answered = asyncio.gather(*map(asyncio.shield, waiting))
+        gone = asyncio.ensure_future(_gone(request))
+        either: list[asyncio.Future[Any]] = [answered, gone]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if answered.done():
+            return answered.result()
+        self._gathering.leave(asked, waiting)
+        answered.cancel()
+        raise HarnessError("the client is gone")
+
     async def health(self, _: Request) -> JSONResponse:
         """How the judging went so far."""
         counts = {
             "failures": dict(self._reward.failures),
             "unjudged": self._reward.unjudged,
+            "incomplete_groups": self._gathering.incomplete,
         }
         return _response(200, {"status": "ok", **counts})
+
+
+async def _gone(request: Request) -> None:
+    """Wait until the client hangs up; the request's body has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _json(request: Request) -> Any:

@@ -152,6 +152,37 @@ def test_a_group_that_stays_incomplete_is_judged_as_it_is() -> None:
     assert short.json()["rewards"][0] < long.json()["rewards"][0]
 
 
+def test_groups_that_stayed_incomplete_are_counted() -> None:
+    with running(size=2, wait=0.0) as (url, _):
+        httpx.post(url, json=sent("a"))
+        health = httpx.get(url.replace(PATH, "/health")).json()
+
+    assert health["incomplete_groups"] == 1
+
+
+def test_a_client_that_lost_patience_and_asks_again_is_no_further_completion() -> None:
+    with running(scale="rank") as (url, _):
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(url, json=sent("a"), timeout=0.3)
+        sleep(0.3)
+        again, other = post_all(url, [sent("a"), sent("aaa")])
+
+    assert again.json()["rewards"] == [-1.0]
+    assert other.json()["rewards"] == [1.0]
+
+
+def test_a_reward_that_nobody_took_is_there_when_it_is_asked_for_again() -> None:
+    with running(scale="rank") as (url, _):
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(url, json=sent("a"), timeout=0.3)
+        sleep(0.3)
+        other = httpx.post(url, json=sent("aaa"))
+        again = httpx.post(url, json=sent("a"))
+
+    assert other.json()["rewards"] == [1.0]
+    assert again.json()["rewards"] == [-1.0]
+
+
 def test_a_pointwise_judge_needs_no_group() -> None:
     options: Any = {"strategy": "best-of-n", "scale": "raw"}
     with running(size=None, **options) as (url, _):
