@@ -58,6 +58,8 @@ class Card:
         revision: The commit that they are about, where one was stated.
         gated: Whether the hub asks for consent first.
         weights: Whether its weights can be downloaded.
+        folder: Where its files came along with the plugin: in its TOML file a path from
+            that file's own place. Empty for a model of the hub.
         published: Its published figures.
     """
 
@@ -70,6 +72,7 @@ class Card:
     revision: str = ""
     gated: bool = False
     weights: bool = True
+    folder: str = ""
     published: Sequence[Published] = ()
 
     @property
@@ -102,6 +105,8 @@ def _read(file: Any, origin: str) -> Iterator[Card]:
     try:
         for name, facts in tomllib.loads(file.read_text(encoding="utf-8")).items():
             published = [Published(**each) for each in facts.pop("published", ())]
+            if "folder" in facts:
+                facts["folder"] = str(Path(str(file)).parent / facts["folder"])
             yield Card(name, published=tuple(published), **facts)
     except (OSError, TypeError, ValueError) as error:
         raise PluginError(f"plugin {origin}: {file}: {error}") from error
@@ -115,8 +120,8 @@ def folder(model: Model, *, weights: bool = True) -> Path:
     Raises:
         EngineError: There is no such folder, and the hub does not give it.
     """
-    local = Path(model.id).expanduser()
-    if local.is_dir():
+    local = _local(model)
+    if local is not None:
         return local
     from huggingface_hub import snapshot_download
 
@@ -138,6 +143,15 @@ def folder(model: Model, *, weights: bool = True) -> Path:
         ) from error
 
 
+def _local(model: Model) -> Path | None:
+    """The folder that the id names, or that came along with the model's card."""
+    named = Path(model.id).expanduser()
+    if named.is_dir():
+        return named
+    known = card(model)
+    return Path(known.folder) if known and known.folder else None
+
+
 def fingerprint(model: Model, *, weights: bool = True) -> str:
     """Return what tells these weights from all others, without loading them.
 
@@ -145,8 +159,8 @@ def fingerprint(model: Model, *, weights: bool = True) -> str:
     second or so for each gigabyte); on the hub the id and the commit. Without `weights`
     it is that of the other files, which decide what token ids a chat becomes.
     """
-    local = Path(model.id).expanduser()
-    if local.is_dir():
+    local = _local(model)
+    if local is not None:
         return ("weights " if weights else "") + _hash(local, weights=weights)
     return f"{model.id}@{commit(model) or 'unknown'}"
 
