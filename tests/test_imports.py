@@ -21,9 +21,12 @@ HEAVY = {
     "ray",
     "safetensors",
     "scipy",
+    "starlette",
     "tenacity",
     "torch",
     "transformers",
+    "trl",
+    "uvicorn",
     "vllm",
 }
 
@@ -46,6 +49,8 @@ def imported(*command: str) -> set[str]:
     [
         [sys.executable, "-P", "-c", "import rrm_harness"],
         [sys.executable, "-P", "-c", "import rrm_harness.testing"],
+        [sys.executable, "-P", "-c", "import rrm_harness.rewards.server"],
+        [sys.executable, "-P", "-c", "import rrm_harness.rewards.verl"],
         [COMMAND, "--help"],
         [COMMAND, "list", "judges"],
         [COMMAND, "list", "datasets"],

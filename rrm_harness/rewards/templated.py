@@ -12,35 +12,52 @@ from rrm_harness.records import Message
 
 _ROLES = {"User": "user", "Assistant": "assistant", "model": "assistant"}
 _FORMATS = [
-    re.compile(pattern, re.DOTALL)
-    for pattern in (
-        r"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>",
-        r"<\|start_header_id\|>(\w+)<\|end_header_id\|>\n\n(.*?)<\|eot_id\|>",
-        r"<start_of_turn>(\w+)\n(.*?)<end_of_turn>",
-        r"<｜(User|Assistant)｜>(.*?)(?=<｜)",
-    )
+    (re.compile(r"<\|im_start\|>(\w{1,32})\n"), "<|im_end|>"),
+    (
+        re.compile(r"<\|start_header_id\|>(\w{1,32})<\|end_header_id\|>\n\n"),
+        "<|eot_id|>",
+    ),
+    (re.compile(r"<start_of_turn>(\w{1,32})\n"), "<end_of_turn>"),
+    (re.compile(r"<｜(User|Assistant)｜>"), "<｜end▁of▁sentence｜>"),
 ]
-"""ChatML (Qwen and others), Llama 3, Gemma, DeepSeek: a role and what it says."""
+"""ChatML (Qwen's), Llama 3, Gemma, DeepSeek: what begins a turn and what ends it."""
 
-_MARK = r"<\|[^<>|\s]+\|>|<｜[^<>｜\s]+｜>|</?s>|<(?:bos|eos|pad|end_of_turn)>"
+_MARK = (
+    r"<\|[^<>|\s]{1,64}\|>|<｜[^<>｜\s]{1,64}｜>|</?s>|<(?:bos|eos|pad|end_of_turn)>"
+)
 _BEGUN = re.compile(rf"\s*(?:{_MARK})*")
-_ENDED = re.compile(rf"(?:{_MARK}|\s)+\Z")
+_ENDED = re.compile(rf"(?:{_MARK})\Z")
+_LONGEST = 68
 
 
 def messages(prompt: str) -> tuple[Message, ...] | None:
-    """The messages of a prompt that a known chat template wrote, else None."""
-    for form in _FORMATS:
-        found = list(form.finditer(prompt))
-        if not found:
-            continue
-        before = prompt[: found[0].start()]
-        system = before[_BEGUN.match(before).end() :].strip()  # type: ignore[union-attr]
-        said = [(_ROLES.get(each[1], each[1]), each[2].strip()) for each in found]
-        turns = [("system", system)] * bool(system) + said
-        return tuple(Message(*turn) for turn in turns)
+    """The messages of a prompt that a known chat template wrote, else None.
+
+    What the template wrote to make the policy answer is none.
+    """
+    for begins, ends in _FORMATS:
+        before, *rest = begins.split(prompt)
+        turns = [
+            Message(_ROLES.get(role, role), text.partition(ends)[0].strip())
+            for role, text in zip(rest[::2], rest[1::2], strict=True)
+        ]
+        if turns and turns[-1].role == "assistant":
+            turns.pop()
+        begun = _BEGUN.match(before)
+        marks = begun.group() if begun else ""
+        system = before[len(marks) :].strip()
+        if turns and (marks.strip() or not system):  # else it tells of a template
+            return (*[Message("system", system)] * bool(system), *turns)
     return None
 
 
 def unmarked(completion: str) -> str:
-    """A completion without the special tokens that ended it."""
-    return _ENDED.sub("", completion)
+    """A completion without the special tokens, and the blanks, that ended it."""
+    end = len(completion)
+    while True:
+        while end and completion[end - 1].isspace():
+            end -= 1
+        mark = _ENDED.search(completion, max(0, end - _LONGEST), end)
+        if mark is None:
+            return completion[:end]
+        end = mark.start()
