@@ -426,3 +426,18 @@ def test_an_engine_that_was_given_is_not_closed() -> None:
 def test_a_wrong_spec_is_refused_at_once(options: Any) -> None:
     with pytest.raises(HarnessError, match="did you mean"):
         GroupReward(**options)
+
+
+def test_a_reward_model_is_loaded_once_and_rewards_as_it_scores(
+    tiny: Callable[[str], Path],
+) -> None:
+    judge = f"sequence-classifier,model={tiny('llama_classifier')}"
+    options: Any = {"engine": "transformers,dtype=float32", "scale": "raw"}
+
+    with GroupReward(judge, "best-of-n", **options) as reward:
+        first = reward.score("Why?", ["Because.", "No idea.", "Because."])
+        (alone,) = reward.score("Why?", ["Because."])
+
+    assert first[0] == first[2] != first[1]
+    assert alone == first[0]
+    assert reward.failures == {}
