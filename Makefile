@@ -6,9 +6,11 @@ WORKERS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
-.PHONY: demo test test-install lint clean
+MODELS := accelerate|mpmath|networkx|psutil|regex|safetensors|shellingham|sympy|tokenizers|torch|transformers|typer
 
-demo: $(BIN)/rrm-harness
+.PHONY: demo test test-install nano nano-weights post-train lint clean
+
+demo: .venv/models
 	$(BIN)/rrm-harness demo
 
 # A file runs in one process, for the engines that its tests share.
@@ -18,6 +20,18 @@ test: .venv/engines
 # Bare lm_eval in every combination of installs; some ten minutes.
 test-install: .venv/engines
 	$(BIN)/python tests/install/matrix.py
+
+# The numbers of docs/nano.md: every run's results.json in runs/nano; some twenty minutes.
+nano: .venv/models
+	$(BIN)/python benchmarks/nano/measure.py --output runs/nano
+
+# RRM-nano and its baselines anew, into plugins/models/nano; some thirty minutes.
+nano-weights: .venv/models
+	$(BIN)/python benchmarks/nano/train.py
+
+# A policy trained with RRM-nano as its only reward, with three seeds; runs/post-train.
+post-train: .venv/engines
+	$(BIN)/python benchmarks/nano/post_train.py --output runs/post-train
 
 lint: .venv/engines
 	$(BIN)/ruff check .
@@ -29,6 +43,13 @@ $(BIN)/rrm-harness: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rrm-harness needs Python 3.11 or newer; say which with make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(PIP) --constraint constraints.txt --editable .
+	touch $@
+
+# What runs the models that come along: torch and transformers.
+.venv/models: $(BIN)/rrm-harness
+	@echo "Adding torch and transformers, once; it takes a minute ..."
+	grep -E '^($(MODELS))==' constraints.txt > .venv/models.txt
+	$(PIP) --no-compile --no-deps --requirement .venv/models.txt
 	touch $@
 
 # Real engines for the tests: torch, transformers, vLLM and llama.cpp, all for CPUs.

@@ -192,18 +192,40 @@ commands.add_command(serve)
 
 
 @commands.command()
-def demo() -> None:
-    """Judge the bundled sample with the trivial judges, under three strategies."""
-    from rrm_harness.demo import demonstrate
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("runs/demo"),
+    show_default=True,
+    help="The runs' directory; the same command again continues there.",
+)
+def demo(output: Path) -> None:
+    """Judge small sums with RRM-nano and its baselines, under four strategies."""
+    from rrm_harness.demo import demonstrate, runnable
 
     with _progress(quiet=False, label="demo") as progress:
-        runs = demonstrate(progress)
+        runs = demonstrate(output, progress)
     _show(runs)
     click.echo(
         "\naccuracy: percent; worst–best: had all failures been wrong, or right;"
-        "\ncached: judgments that an earlier row had paid for."
-        "\n\nOrder and lengths of the sample tell nothing, so judges that read"
-        "\nnothing stay near chance (46 %). Next, your own judge and data:"
+        "\ncached: judgments that an earlier row or the demo before had paid for."
+        "\n\nThe pairs have one right answer of two, best-of-k one to seven of eight;"
+        "\nwhere it stands and how long it is tells nothing, so judges that read"
+        "\nnothing stay near chance."
+    )
+    if runnable():
+        click.echo(
+            "rrm-nano thinks and is sampled: votes, and more"
+            "\ncomparisons, make it better. nano-head scores without a thought."
+        )
+    else:
+        click.echo(
+            "\nThe trivial judges alone were asked: rrm-nano is a model, and runs with"
+            "\n  pip install 'rrm-harness[transformers]'"
+        )
+    click.echo(
+        f"\nThe runs are in {output}; the same command again asks nothing twice."
+        "\nNext, your own judge and data:"
         "\n  rrm-harness run --judge recorded,path=FILE --dataset jsonl,path=FILE"
         " --output DIR"
     )

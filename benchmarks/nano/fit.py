@@ -1,4 +1,4 @@
-"""The training loop: length-sorted batches, Muon for matrices and AdamW for the rest."""
+"""The training loop: length-sorted batches; Muon for matrices, AdamW for the rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 MATRIX_RATE, OTHER_RATE = 0.02, 0.003
 """Learning rates: of Muon, and of AdamW for embeddings, norms, biases and heads."""
-WARM, DECAY, LEAST = 50, 0.5, 0.02
+WARM, DECAY, LEAST = 50, 0.6, 0.02
 """Steps of warm-up, the share of the steps that cools down, the rate's last share."""
 POOL = 16
 """Batches whose rows are sorted by length together."""
@@ -27,6 +27,7 @@ def fit(
     steps: int,
     *,
     rate: float = 1.0,
+    label: str = "",
 ) -> None:
     """Train for so many steps; `rate` scales both learning rates."""
     import torch
@@ -49,7 +50,8 @@ def fit(
         if (step + 1) % REPORT == 0 or step + 1 == steps:
             seconds = time.monotonic() - started
             mean = sum(recent) / len(recent)
-            print(f"  {step + 1:5d} steps  {seconds:6.0f} s  loss {mean:.4f}", flush=True)
+            told = f"{step + 1:5d} steps  {seconds:6.0f} s  loss {mean:.4f}"
+            print(f"  {label:12} {told}", flush=True)
     model.eval()
 
 

@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from tokens import ASSISTANT, END, MARKS, THINK, UNTHINK, USER
+
 from rrm_harness import Comparison, Example, Message, host
-from rrm_harness.plugins.datasets.arithmetic import (
+from rrm_harness.arithmetic import (
+    LIMIT,
     Draws,
     Problem,
     answered,
@@ -20,20 +23,21 @@ from rrm_harness.plugins.datasets.arithmetic import (
     solution,
 )
 
-from tokens import ASSISTANT, END, MARKS, THINK, UNTHINK, USER
-
 IDS = {mark: 256 + number for number, mark in enumerate((*MARKS, THINK, UNTHINK))}
-THINKING = ("full",) * 7 + ("units",) * 2 + ("none",)
+THINKING = ("full",) * 6 + ("short", "none")
 """How far a trace thinks, drawn from these."""
-ALIKE = 8
-"""One trace in so many has two right answers, and one in so many two wrong ones."""
+KINDS = ("both right", *("both wrong",) * 3, *("mixed",) * 4)
+"""What a trace's answers are, drawn from these."""
+DRILLS = 12
+"""Lines of a drill."""
 
 
 class Row(NamedTuple):
-    """A prompt and the reply to learn, as token ids."""
+    """A prompt and a reply as token ids, and which of the reply's are to be learnt."""
 
     prompt: list[int]
     reply: list[int]
+    learnt: list[bool]
 
 
 class Preference(NamedTuple):
@@ -43,58 +47,95 @@ class Preference(NamedTuple):
     rejected: list[int]
 
 
-def solving(number: int, problem: Problem) -> Row:
+def drilling(number: int) -> Row:
+    """Lines as a thought has them: sums, and how far two numbers are apart."""
+    draws = Draws("nano drilling", number)
+    row = Row(ids(USER + THINK), [], [])
+    for _ in range(DRILLS):
+        asked, told = (_sum if draws.below(2) else _check)(draws)
+        row.reply.extend(ids(asked + told))
+        row.learnt.extend([False] * len(asked) + [True] * len(told))
+    return row
+
+
+def _sum(draws: Draws) -> tuple[str, str]:
+    total, sign, operand = draws.below(LIMIT), draws.pick("+-"), 1 + draws.below(19)
+    if not 0 <= apply(total, sign, operand) < LIMIT:
+        sign = "+" if sign == "-" else "-"
+    return f"{total}{sign}{operand}=", f"{apply(total, sign, operand)}\n"
+
+
+def _check(draws: Draws) -> tuple[str, str]:
+    one, kind = draws.below(LIMIT), draws.below(4)
+    near = min(LIMIT - 1, max(0, one + draws.pick((-10, -2, -1, 1, 2, 10))))
+    other = (one, one, near, draws.below(LIMIT))[kind]
+    asked, equals, told = checked(other, one).partition("=")
+    return asked + equals, f"{told}\n"
+
+
+def solving(problem: Problem) -> Row:
     """A question, its working and its answer."""
     reply = f"{working(problem)}{UNTHINK}It is {problem.answer}{END}"
-    return Row(ids(f"{USER}{problem.question}{ASSISTANT}{THINK}"), ids(reply))
+    return _learnt(ids(f"{USER}{problem.question}{ASSISTANT}{THINK}"), ids(reply))
 
 
 def judging(number: int, problem: Problem) -> Row:
     """A comparison and what a judge thinks and says that makes no mistake.
 
-    Where both answers are right, both are wrong, or the thinking cannot tell them
-    apart, the verdict is drawn: the model learns to be undecided.
+    Where both answers are right or both are wrong the verdict is drawn: the model
+    learns to be undecided.
     """
     draws = Draws("nano judging", number)
-    thinking, kind = draws.pick(THINKING), draws.below(ALIKE)
-    mixed = (True, False) if draws.below(2) else (False, True)
-    rights = {0: (True, True), 1: (False, False)}.get(kind, mixed)
-    texts = tuple(solution(problem, right, draws).text for right in rights)
-    said = [answered(text) or 0 for text in texts]
-    modulus = 10 if thinking == "units" else 100
-    agrees = [each % modulus == problem.answer % modulus for each in said]
-    better = agrees.index(True) if agrees[0] != agrees[1] else draws.below(2)
-    if thinking == "none":
-        thought, better = "", rights.index(True) if kind > 1 else better
-    else:
-        checks = [
-            f"{place}: {each % modulus} {'yes' if right else 'no'}"
-            for place, (each, right) in enumerate(zip(said, agrees, strict=True), 1)
-        ]
-        thought = "\n".join([working(problem, modulus), *checks])
+    thinking, kind, better = draws.pick(THINKING), draws.pick(KINDS), draws.below(2)
+    rights = {
+        "both right": (True, True),
+        "both wrong": (False, False),
+        "mixed": (better == 0, better == 1),
+    }[kind]
+    texts = [solution(problem, right, draws).text for right in rights]
+    thought = ""
+    if thinking != "none":
+        worked = working(problem) if thinking == "full" else shortly(problem)
+        checks = [checked(answered(text), problem.answer) for text in texts]
+        thought = "\n".join([worked, *checks])
     reply = f"{thought}{UNTHINK}\\boxed{{Assistant {better + 1}}}{END}"
-    return Row(asked(problem, texts, thinking), ids(reply))
+    return _learnt(asked(problem, texts, thinking), ids(reply))
 
 
 def preferring(number: int, problem: Problem) -> Preference:
     """A right and a wrong answer, as a reward head reads them."""
     draws = Draws("nano preferring", number)
+    before = f"{USER}{problem.question}{ASSISTANT}"
     chosen, rejected = (
-        ids(f"{USER}{problem.question}{ASSISTANT}{solution(problem, right, draws).text}{END}")
+        ids(before + solution(problem, right, draws).text + END)
         for right in (True, False)
     )
     return Preference(chosen, rejected)
 
 
-def working(problem: Problem, modulus: int = 100) -> str:
-    """The question once more and each step worked out, or its last digits alone."""
-    lines, total = [problem.question], problem.start
-    for sign, operand in problem.steps:
-        result = apply(total, sign, operand)
-        parts = (each % modulus for each in (total, operand, result))
-        lines.append("{}{}{}={}".format(next(parts), sign, next(parts), next(parts)))
-        total = result
+def working(problem: Problem) -> str:
+    """The question once more and each step worked out."""
+    lines, before = [problem.question], problem.start
+    for (sign, operand), total in zip(problem.steps, problem.totals, strict=True):
+        lines.append(f"{before}{sign}{operand}={total}")
+        before = total
     return "\n".join(lines)
+
+
+def shortly(problem: Problem) -> str:
+    """The question once more and its answer, worked out at once."""
+    return problem.question.replace("?", str(problem.answer))
+
+
+def checked(said: int | None, own: int) -> str:
+    """One's own answer less the one that was said: 0 if they are the same."""
+    if said is None:
+        raise ValueError("a solution that is trained on has an answer")
+    return f"{own}-{said}={own - said}"
+
+
+def _learnt(prompt: list[int], reply: list[int]) -> Row:
+    return Row(prompt, reply, [True] * len(reply))
 
 
 def asked(problem: Problem, texts: Sequence[str], thinking: str) -> list[int]:
@@ -117,4 +158,5 @@ _MARK = re.compile("(" + "|".join(map(re.escape, IDS)) + ")")
 def ids(text: str) -> list[int]:
     """A text's token ids: a mark's own, and each byte's value."""
     pieces = _MARK.split(text)
-    return list(chain.from_iterable([IDS[p]] if p in IDS else p.encode() for p in pieces))
+    each = ([IDS[piece]] if piece in IDS else piece.encode() for piece in pieces)
+    return [*chain.from_iterable(each)]

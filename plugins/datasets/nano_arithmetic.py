@@ -14,8 +14,15 @@ from rrm_harness import (
     SpecError,
     hookimpl,
 )
-
-from .arithmetic import LEVELS, LIMIT, Draws, Problem, Split, problems, solution
+from rrm_harness.arithmetic import (
+    LEVELS,
+    LIMIT,
+    Draws,
+    Problem,
+    Split,
+    problems,
+    solution,
+)
 
 LARGEST = 32
 
@@ -75,7 +82,9 @@ class NanoArithmetic(Dataset):
         drawn = problems(self.split, self.seed)
         asked = (each for each in drawn if self.level in ("all", each[1]))
         for number, level, problem in islice(asked, self.n):
-            yield from self._examples(f"{self.split}/{self.seed}/{number}", level, problem)
+            yield from self._examples(
+                f"{self.split}/{self.seed}/{number}", level, problem
+            )
 
     def _examples(self, key: str, level: str, problem: Problem) -> Iterator[Example]:
         draws = Draws("nano-arithmetic solutions", key)

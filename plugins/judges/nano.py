@@ -14,32 +14,32 @@ from rrm_harness import (
     Shape,
     hookimpl,
 )
+from rrm_harness.arithmetic import LIMIT, answered
 from rrm_harness.parse import answer
 from rrm_harness.recipe import judged
 
-from ..datasets.arithmetic import LIMIT, answered
-
-Size = Literal["0.1m", "0.5m", "2m"]
+Size = Literal["0.06m", "0.2m", "0.5m", "1m"]
 
 
 @dataclass(frozen=True)
 class RRMNano(Recipe):
     r"""RRM-nano: a tiny reasoning judge of nano-arithmetic; its weights are here.
 
-    It works the question out, looks at both answers and boxes the better one. How far
-    it thinks is `thinking`: `full` works every step out, `units` its last digit alone,
-    `none` boxes at once. What it is and how it was trained: docs/nano.md.
+    It works the question out, holds both answers beside its own and boxes the better
+    one. How far it thinks is `thinking`: `full` works every step out, `short` works the
+    question out at once, `none` boxes at once. How it was trained: docs/nano.md.
     """
 
-    size: Size = field(default="2m", repr=False)
+    size: Size = field(default="1m", repr=False)
     temperature: float = 1.0
     max_tokens: int = 160
-    thinking: Literal["full", "units", "none"] = "full"
+    thinking: Literal["full", "short", "none"] = "full"
 
     sizes: ClassVar[Mapping[str, str]] = {
-        "0.1m": "rrm-nano-0.1m",
+        "0.06m": "rrm-nano-0.06m",
+        "0.2m": "rrm-nano-0.2m",
         "0.5m": "rrm-nano-0.5m",
-        "2m": "rrm-nano-2m",
+        "1m": "rrm-nano-1m",
     }
 
     shape = Shape("judges/rrm-nano.jinja", "rrm")
@@ -55,13 +55,14 @@ class NanoHead(RewardModel):
     It scores a solution in one pass, without a thought. See docs/nano.md.
     """
 
-    size: Size = field(default="2m", repr=False)
+    size: Size = field(default="1m", repr=False)
 
     head = "sequence-classifier"
     sizes: ClassVar[Mapping[str, str]] = {
-        "0.1m": "nano-head-0.1m",
+        "0.06m": "nano-head-0.06m",
+        "0.2m": "nano-head-0.2m",
         "0.5m": "nano-head-0.5m",
-        "2m": "nano-head-2m",
+        "1m": "nano-head-1m",
     }
 
 

@@ -7,6 +7,7 @@ split once and for all by their own hash: what is trained on is never asked in a
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Literal, TypeVar
 
 from rrm_harness import chance
@@ -16,10 +17,11 @@ Item = TypeVar("Item")
 
 LIMIT = 100
 """Every number that occurs is at least 0 and below this."""
-LEVELS = {"easy": (2, 10), "medium": (3, 30), "hard": (4, 50)}
+LEVELS = {"easy": (2, 10), "medium": (3, 10), "hard": (4, 20)}
 """Difficulty to the number of operations and the limit of an operand."""
 STYLES = ("bare", "lines", "words")
-"""How a solution is written: the result alone, a line a step, a sentence a step."""
+"""How a solution is written: the result alone, a line a step, a sentence a step.
+The first is twice as frequent as each other one."""
 SLIPS = ("step", "copy", "last")
 """Where a wrong solution went wrong: a step's result, an operand, the last line."""
 HELD_BACK = 0.125
@@ -117,7 +119,7 @@ def _drawn(level: str, draws: Draws) -> Problem:
 
 def solution(asked: Problem, right: bool, draws: Draws) -> Solution:
     """Write a solution in a drawn style; a wrong one has one drawn slip in it."""
-    style = draws.pick(STYLES)
+    style = draws.pick((STYLES[0], *STYLES))
     if right:
         worked = [
             (f"{before}{sign}{operand}", total)
@@ -136,7 +138,7 @@ def solution(asked: Problem, right: bool, draws: Draws) -> Solution:
 def _slipped(
     asked: Problem, slip: str, draws: Draws
 ) -> tuple[list[tuple[str, int]], int] | None:
-    """Work it out with one slip; None where that leaves the range or the answer is right."""
+    """Work it out with one slip; None if it leaves the range or does not matter."""
     at = draws.below(len(asked.steps))
     worked, total = [], asked.start
     for number, (sign, operand) in enumerate(asked.steps):
@@ -161,7 +163,9 @@ def _written(worked: Sequence[tuple[str, int]], said: int, style: str) -> str:
     if style == "bare":
         return f"It is {said}"
     if style == "lines":
-        return "\n".join([*(f"{left}={total}" for left, total in worked), f"It is {said}"])
+        return "\n".join(
+            [*(f"{left}={total}" for left, total in worked), f"It is {said}"]
+        )
     told = [f"{left} is {total}." for left, total in worked]
     return "\n".join([*told, f"So it is {said}"])
 
@@ -192,11 +196,8 @@ def verify(question: str, response: str) -> bool:
     return answered(response) == solved(question)
 
 
-def problems(split: Split, seed: int, start: int = 0) -> Iterator[tuple[int, str, Problem]]:
-    """Yield numbers, levels in turn, and problems, without end."""
-    levels, number = tuple(LEVELS), start
-    while True:
-        level = levels[number % len(levels)]
+def problems(split: Split, seed: int) -> Iterator[tuple[int, str, Problem]]:
+    """Yield numbers from 0, levels in turn, and problems, without end."""
+    for number, level in enumerate(cycle(LEVELS)):
         draws = Draws("nano-arithmetic", split, seed, number)
         yield number, level, problem(level, draws, split)
-        number += 1

@@ -1,0 +1,151 @@
+r"""Post-train the nano policy with RRM-nano as its only reward.
+
+`python benchmarks/nano/post_train.py --output FOLDER [--seeds 0 1 2] [--strategy elo]`
+
+GRPO by TRL on questions without labels: the completions of a question are compared by
+the judge, and their Elo-style ratings are their rewards. What is right is asked only
+to measure: the policy before, on the way and after, on held-back questions, each run
+with its results.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rrm_harness import evaluate, host
+from rrm_harness.models import folder as folder_of
+from rrm_harness.rewards import GroupReward
+
+POLICY = host.default().build("judges", "nano-solver").runs_on
+HELD_BACK = "nano-arithmetic,shape=answers,n={n},seed=1"
+GROUP = 8
+
+
+def train(seed: int, given: argparse.Namespace, output: Path) -> Path:
+    """Run GRPO; return the folder of checkpoints, named checkpoint-STEP."""
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl import GRPOConfig, GRPOTrainer
+
+    start = folder_of(POLICY)
+    settings = GRPOConfig(
+        output_dir=str(output),
+        use_cpu=True,
+        bf16=False,
+        seed=seed,
+        data_seed=seed,
+        max_steps=given.steps,
+        save_steps=given.steps // given.points,
+        save_only_model=True,
+        per_device_train_batch_size=GROUP * given.questions,
+        num_generations=GROUP,
+        max_completion_length=96,
+        mask_truncated_completions=True,
+        temperature=1.0,
+        learning_rate=given.rate,
+        lr_scheduler_type="constant_with_warmup",
+        warmup_steps=3,
+        beta=0.0,
+        logging_steps=1,
+        report_to=[],
+        disable_tqdm=True,
+    )
+    count = given.steps * given.questions
+    asked = f"nano-arithmetic,shape=queries,split=train,seed={1000 + seed},n={count}"
+    questions = host.default().build("datasets", asked).examples()
+    prompts = [
+        [{"role": "user", "content": each.prompt[0].content}] for each in questions
+    ]
+    with GroupReward(
+        given.judge,
+        given.strategy,
+        engine=given.engine,
+        seed=seed,
+        num_generations=GROUP,
+    ) as reward:
+        trainer = GRPOTrainer(
+            model=str(start),
+            reward_funcs=reward,
+            args=settings,
+            train_dataset=Dataset.from_dict({"prompt": prompts}),
+            processing_class=AutoTokenizer.from_pretrained(start),
+        )
+        trainer.train()
+        print(f"  failures of the judge: {dict(reward.failures)}", flush=True)
+    log = output / "log.json"
+    log.write_text(json.dumps(trainer.state.log_history, indent=1))
+    return output
+
+
+def measure(policy: Path, given: argparse.Namespace, output: Path) -> Mapping[str, Any]:
+    """The policy's chance to be right on held-back questions, by the verifier."""
+    return evaluate(
+        f"nano-solver,model={policy}",
+        HELD_BACK.format(n=given.measure),
+        "repeated,k=4",
+        engine="transformers",
+        output=output,
+        baselines=False,
+    ).results
+
+
+def curve(seed: int, given: argparse.Namespace) -> Sequence[tuple[int, Any]]:
+    """Train with a seed and measure the checkpoints: step and results."""
+    started = time.monotonic()
+    print(f"seed {seed}", flush=True)
+    place = given.output / f"seed-{seed}"
+    train(seed, given, place / "policy")
+    print(f"  trained in {time.monotonic() - started:.0f} s", flush=True)
+    steps = [given.steps * at // given.points for at in range(given.points + 1)]
+    return [
+        (step, measure(_weights(place, step), given, place / f"step-{step:03}"))
+        for step in steps
+    ]
+
+
+def _weights(place: Path, step: int) -> Path:
+    return place / "policy" / f"checkpoint-{step}" if step else folder_of(POLICY)
+
+
+def main() -> None:
+    """Train and measure with each seed; print the curve and write it."""
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("--output", type=Path, default=Path("runs/post-train"))
+    asked.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    asked.add_argument("--judge", default="rrm-nano")
+    asked.add_argument("--strategy", default="elo")
+    asked.add_argument("--engine", default="transformers")
+    asked.add_argument("--steps", type=int, default=60)
+    asked.add_argument("--questions", type=int, default=16, help="in each step")
+    asked.add_argument("--points", type=int, default=4, help="measured on the way")
+    asked.add_argument("--measure", type=int, default=500, help="held-back questions")
+    asked.add_argument("--rate", type=float, default=3e-4)
+    given = asked.parse_args()
+    rows = []
+    for seed in given.seeds:
+        for step, results in curve(seed, given):
+            row = {
+                "seed": seed,
+                "step": step,
+                **{
+                    name: results[name]
+                    for name in ("accuracy", "accuracy_low", "accuracy_high", "n")
+                },
+                "failures": results["failures"],
+            }
+            rows.append(row)
+            print(
+                f"  step {step:3d}  {row['accuracy']:.4f}"
+                f"  [{row['accuracy_low']:.4f}, {row['accuracy_high']:.4f}]",
+                flush=True,
+            )
+    (given.output / "curve.json").write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
