@@ -19,10 +19,11 @@ PAIRS = "nano-arithmetic,n=150"
 BEST = "nano-arithmetic,shape=best-of-k,k=8,n=20"
 ONCE, VOTES = "single,order=seeded", "voting,k=5"
 MODELS = ("nano-head", "rrm-nano")
-ASKED = {
+ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    **{name: {PAIRS: (ONCE,), BEST: ("knockout",)} for name in NAMES},
     "nano-head": {PAIRS: (ONCE,), BEST: ("best-of-n",)},
     "rrm-nano": {PAIRS: (ONCE, VOTES), BEST: ("knockout", "elo")},
-} | {name: {PAIRS: (ONCE,), BEST: ("knockout",)} for name in NAMES}
+}
 
 
 class Step(NamedTuple):

@@ -145,11 +145,10 @@ def folder(model: Model, *, weights: bool = True) -> Path:
 
 def _local(model: Model) -> Path | None:
     """The folder that the id names, or that came along with the model's card."""
-    named = Path(model.id).expanduser()
-    if named.is_dir():
-        return named
     known = card(model)
-    return Path(known.folder) if known and known.folder else None
+    places = [Path(model.id).expanduser()]
+    places += [Path(known.folder)] if known and known.folder else []
+    return next((place for place in places if place.is_dir()), None)
 
 
 def fingerprint(model: Model, *, weights: bool = True) -> str:

@@ -82,7 +82,7 @@ def rrm(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
 
 
@@ -770,12 +770,43 @@ def test_the_path_of_the_built_in_files_is_a_folder(kind: str) -> None:
     assert (Path(done.stdout.strip()) / "__init__.py").is_file()
 
 
-def test_the_demo_shows_every_trivial_judge_under_three_strategies() -> None:
-    done = rrm("demo")
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What the demo prints, and what it prints the second time."""
+    output = str(tmp_path_factory.mktemp("demo") / "runs")
+    return [rrm("demo", "--output", output).stdout for _ in range(2)]
 
-    rows = [line for line in done.stdout.splitlines() if line.startswith("sample")]
-    assert done.returncode == 0
-    assert len(rows) == 4 * 3
+
+class TestTheDemo:
+    def rows(self, printed: str) -> dict[tuple[str, str], list[str]]:
+        rows = [
+            line.split()
+            for line in printed.splitlines()
+            if line.startswith("nano-arithmetic")
+        ]
+        return {(row[1], row[2].partition(",")[0]): row for row in rows}
+
+    def test_shows_the_judge_and_its_baselines_under_four_strategies(
+        self, demos: list[str]
+    ) -> None:
+        shown = self.rows(demos[0])
+
+        assert {strategy for judge, strategy in shown if judge == "rrm-nano"} == {
+            *("single", "voting", "knockout", "elo")
+        }
+        assert {judge for judge, _ in shown} == {
+            *("rrm-nano", "nano-head", "longest", "shortest", "first", "random")
+        }
+
+    def test_the_second_time_asks_nothing_and_shows_the_same(
+        self, demos: list[str]
+    ) -> None:
+        first, second = map(self.rows, demos)
+
+        assert all(row[-2:] == ["100", "%"] for row in second.values())
+        assert [row[:6] for row in first.values()] == [
+            row[:6] for row in second.values()
+        ]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"]])

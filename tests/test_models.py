@@ -161,3 +161,22 @@ def test_a_folders_fingerprint_is_its_content_wherever_it_lies(tmp_path: Path) -
         for name in ("one", "two", "three")
     )
     assert one == two != three
+
+
+class TestWeightsThatComeAlong:
+    def test_a_cards_folder_is_beside_its_file(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.toml"
+        file.write_text(
+            '[m]\njudge = "rrm"\nlicence = "MIT"\nparameters = 1\ncontext = 9\n'
+            'source = "here"\nfolder = "weights/m"\n'
+        )
+
+        (card,) = models._read(file, "mine")
+        assert Path(card.folder) == tmp_path / "weights" / "m"
+
+    def test_the_id_and_the_folder_name_the_same_model(self) -> None:
+        card = CARDS["rrm-nano-0.06m"]
+        by_id, by_folder = Model(card.id), Model(card.folder)
+
+        assert models.folder(by_id) == models.folder(by_folder)
+        assert models.fingerprint(by_id) == models.fingerprint(by_folder)

@@ -38,11 +38,13 @@ library_name: transformers
 {what}
 
 - **Size**: {parameters:,} parameters, bfloat16.
-- **Trained** by `benchmarks/nano/train.py`, seed {seed}, supervised on {trained}. Everything is
-  generated; no text of anyone's is in it. Questions of the held-back split were never drawn.
+- **Trained** by `benchmarks/nano/train.py`, seed {seed}, supervised on {trained}.
+  Everything is generated; no text of anyone's is in it, and no question of the
+  held-back split was drawn.
 - **Use**: `{command}`
-- **It knows nothing else**: numbers from 0 to 99, two to four additions and subtractions. It is
-  for tests, tutorials and measurements of strategies, not for judging anything real.
+- **It knows nothing else**: numbers from 0 to 99, two to four additions and
+  subtractions. It is for tests, tutorials and measurements of strategies, not for
+  judging anything real.
 - **Measured**: docs/nano.md of rrm-harness.
 """
 

@@ -67,6 +67,7 @@ def train(seed: int, given: argparse.Namespace, output: Path) -> Path:
         engine=given.engine,
         seed=seed,
         num_generations=GROUP,
+        thinking="begun",
     ) as reward:
         trainer = GRPOTrainer(
             model=str(start),

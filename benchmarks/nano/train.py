@@ -51,7 +51,6 @@ class Plan:
 
 
 PLANS = {
-    "1m": Plan(128, 5, 300, 1500, 500),
     "0.5m": Plan(96, 4, 400, 1700, 600),
     "0.2m": Plan(64, 4, 500, 2000, 700),
     "0.06m": Plan(32, 4, 600, 2500, 800),
@@ -206,11 +205,11 @@ def _preference_loss(model: Any, batch: list[Preference]) -> Any:
     return -logsigmoid(chosen - rejected).mean()
 
 
-def write(model: Any, name: str, seed: int) -> None:
+def write(model: Any, name: str, seed: int, place: Path = WEIGHTS) -> None:
     """Save in bfloat16, with the tokenizer and the model card."""
     import torch
 
-    folder = WEIGHTS / name
+    folder = place / name
     model.to(torch.bfloat16).save_pretrained(folder)
     save(folder)
     text = card(name, model.num_parameters(), seed)

@@ -18,7 +18,7 @@ from rrm_harness.arithmetic import LIMIT, answered
 from rrm_harness.parse import answer
 from rrm_harness.recipe import judged
 
-Size = Literal["0.06m", "0.2m", "0.5m", "1m"]
+Size = Literal["0.06m", "0.2m", "0.5m"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RRMNano(Recipe):
     question out at once, `none` boxes at once. How it was trained: docs/nano.md.
     """
 
-    size: Size = field(default="1m", repr=False)
+    size: Size = field(default="0.5m", repr=False)
     temperature: float = 1.0
     max_tokens: int = 160
     thinking: Literal["full", "short", "none"] = "full"
@@ -39,7 +39,6 @@ class RRMNano(Recipe):
         "0.06m": "rrm-nano-0.06m",
         "0.2m": "rrm-nano-0.2m",
         "0.5m": "rrm-nano-0.5m",
-        "1m": "rrm-nano-1m",
     }
 
     shape = Shape("judges/rrm-nano.jinja", "rrm")
@@ -55,14 +54,13 @@ class NanoHead(RewardModel):
     It scores a solution in one pass, without a thought. See docs/nano.md.
     """
 
-    size: Size = field(default="1m", repr=False)
+    size: Size = field(default="0.5m", repr=False)
 
     head = "sequence-classifier"
     sizes: ClassVar[Mapping[str, str]] = {
         "0.06m": "nano-head-0.06m",
         "0.2m": "nano-head-0.2m",
         "0.5m": "nano-head-0.5m",
-        "1m": "nano-head-1m",
     }
 
 

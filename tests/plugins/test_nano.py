@@ -2,30 +2,46 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rrm_harness import Comparison, Completion, Engine, Failure, Message, Request
-from rrm_harness import chat, evaluate, host, models
+from rrm_harness import (
+    Comparison,
+    Completion,
+    Engine,
+    Example,
+    Failure,
+    Judgment,
+    Message,
+    chat,
+    evaluate,
+    host,
+    models,
+)
 from rrm_harness.arithmetic import problems
 from rrm_harness.models import Card
 
 SHIPPED = [card for card in models.cards().values() if card.folder]
-FULL = "rrm-nano,size=0.06m"
 
 
 @pytest.fixture(scope="module")
-def nano() -> Iterator[object]:
+def nano() -> Iterator[Any]:
     """The modules that train the models."""
-    folder = Path(__file__).parents[2] / "benchmarks" / "nano"
-    sys.path.insert(0, str(folder))
-    import tokens
-    import traces
+    with _nano_folder():
+        yield import_module("traces"), import_module("tokens")
 
-    yield traces, tokens
-    sys.path.remove(str(folder))
+
+@pytest.fixture(scope="module")
+def train() -> Iterator[Any]:
+    """The training script."""
+    pytest.importorskip("torch")
+    with _nano_folder():
+        yield import_module("train")
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +80,8 @@ class TestAShippedModel:
 
 
 class TestTheJudge:
-    def test_it_learnt_from_the_tokens_that_it_is_asked(self, nano: object) -> None:
-        traces, tokens = nano  # type: ignore[misc]
+    def test_it_learnt_from_the_tokens_that_it_is_asked(self, nano: Any) -> None:
+        traces, tokens = nano
         tokenizer = tokens.tokenizer()
         for number, _, problem in islice(problems("train", 5), 20):
             row = traces.judging(number, problem)
@@ -83,8 +99,8 @@ class TestTheJudge:
 
             assert list(chat.encode(tokenizer, request).ids) == row.prompt
 
-    def test_its_perfect_trace_is_read_as_a_verdict(self, nano: object) -> None:
-        traces, tokens = nano  # type: ignore[misc]
+    def test_its_perfect_trace_is_read_as_a_verdict(self, nano: Any) -> None:
+        traces, tokens = nano
         tokenizer = tokens.tokenizer()
         judge = host.default().build("judges", "rrm-nano")
         row = traces.judging(0, next(problems("train", 5))[2])
@@ -101,7 +117,9 @@ class TestTheJudge:
         assert tokens > 40 * 40  # a thought is longer than a verdict
 
     def test_it_is_right_far_more_often_than_chance(self, engine: Engine) -> None:
-        result = evaluate("rrm-nano", "nano-arithmetic,n=80", "voting,k=5", engine=engine)
+        result = evaluate(
+            "rrm-nano", "nano-arithmetic,n=80", "voting,k=5", engine=engine
+        )
 
         assert result.results["accuracy_low"] > 0.6
 
@@ -113,29 +131,70 @@ class TestTheJudge:
         assert completion.prompt_tokens > len("</think>\\boxed{Assistant 2}")
 
 
+class TestTraining:
+    @pytest.fixture
+    def plan(self, train: Any) -> Any:
+        return train.Plan(width=32, layers=1, drills=2, judge=2, head=2)
+
+    def test_the_same_seed_is_the_same_weights(self, train: Any, plan: Any) -> None:
+        one, two = (train.drilled(plan, seed=3).state_dict() for _ in range(2))
+
+        assert all(bool((one[name] == two[name]).all()) for name in one)
+
+    def test_what_it_writes_judges_and_scores_on_the_ordinary_engine(
+        self, train: Any, plan: Any, tmp_path: Path
+    ) -> None:
+        base = train.drilled(plan, seed=0)
+        train.write(train.judge(plan, base, 0), "rrm-nano-0.06m", 0, tmp_path)
+        train.write(train.head(plan, base, 0), "nano-head-0.06m", 0, tmp_path)
+
+        for judge in ("rrm-nano", "nano-head"):
+            spec = f"{judge},model={tmp_path / judge}-0.06m"
+            result = evaluate(
+                spec,
+                "nano-arithmetic,n=2",
+                engine="transformers",
+                output=tmp_path / judge,
+            )
+            assert result.results["n"] == 2
+        assert (tmp_path / "nano-head" / "results.json").is_file()
+
+    def test_a_trace_is_drawn_from_its_number_alone(self, train: Any) -> None:
+        drawn = next(problems("train", 5))[2]
+
+        assert train.judging(7, drawn) == train.judging(7, drawn)
+        assert train.drilling(7) == train.drilling(7) != train.drilling(8)
+
+
 class TestThePolicy:
-    def parsed(self, text: str) -> object:
+    def parsed(self, text: str) -> Judgment:
         policy = host.default().build("judges", "nano-solver")
         dataset = host.default().build("datasets", "nano-arithmetic,shape=answers,n=1")
         comparison = Comparison.of(next(iter(dataset.examples())))
-        return policy.parse(comparison, [Completion(text)])
+        judgment: Judgment = policy.parse(comparison, [Completion(text)])
+        return judgment
 
     def test_the_answer_that_its_reply_ends_with_scores(self) -> None:
-        judgment = self.parsed("<think>1+2=?\n1+2=3</think>It is 3")
+        scores = self.parsed("<think>1+2=?\n1+2=3</think>It is 3").scores
 
-        assert judgment.scores[3] == 1.0  # type: ignore[attr-defined]
-        assert sum(judgment.scores) == 1.0  # type: ignore[attr-defined]
+        assert (scores[3], sum(scores)) == (1.0, 1.0)
 
     @pytest.mark.parametrize("text", ["<think>1+2=?", "</think>", "It is 3 or 4", ""])
     def test_a_reply_without_an_answer_is_unparsable(self, text: str) -> None:
-        judgment = self.parsed(text)
-
-        assert judgment.failure is Failure.UNPARSABLE  # type: ignore[attr-defined]
+        assert self.parsed(text).failure is Failure.UNPARSABLE
 
 
-def _example(query: str, *responses: str):  # type: ignore[no-untyped-def]
-    from rrm_harness import Example
+@contextmanager
+def _nano_folder() -> Iterator[None]:
+    folder = str(Path(__file__).parents[2] / "benchmarks" / "nano")
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
 
+
+def _example(query: str, *responses: str) -> Example:
     return Example("example", (Message("user", query),), responses, (0,))
 
 
