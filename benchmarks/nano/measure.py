@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from rrm_harness import evaluate, host
 
 SIZES = ("0.06m", "0.2m", "0.5m")
-LARGEST = f"rrm-nano,size={SIZES[-1]}"
+ONCE = "single,order=seeded"
 
 
 class Run(NamedTuple):
@@ -41,21 +41,20 @@ def runs(given: argparse.Namespace) -> Iterator[Run]:
     """Every run, those of one judge one after another."""
     pairs = f"n={given.n},seed=1"
     eight = f"shape=best-of-k,k=8,n={given.n // 10},seed=2"
-    many = f"shape=best-of-k,k=32,n={given.n // 40},seed=3"
-    for size in SIZES:
+    many = f"shape=best-of-k,k=32,n={given.n // 80},seed=3"
+    for size in reversed(SIZES):
         judge = f"rrm-nano,size={size}"
-        for strategy in ("single,order=seeded", "voting,k=5", "voting,k=16"):
-            yield Run(judge, pairs, strategy)
-        for shape in (eight, many):
-            for strategy in ("knockout", "elo"):
-                if size == SIZES[-1] or shape == eight:
-                    yield Run(judge, shape, strategy)
-    for thinking in ("short", "none"):
-        yield Run(f"{LARGEST},thinking={thinking}", pairs, "single,order=seeded")
+        for votes in (ONCE, "voting,k=5", "voting,k=16"):
+            yield Run(judge, pairs, votes)
+        if size == SIZES[-1]:
+            for shape in (eight, many):
+                yield Run(judge, shape, "knockout")
+                yield Run(judge, shape, "elo")
+            for thinking in ("short", "none"):
+                yield Run(f"{judge},thinking={thinking}", pairs, ONCE)
     for size in SIZES:
-        yield Run(f"nano-head,size={size}", pairs, "single,order=seeded")
-        for shape in (eight, many):
-            yield Run(f"nano-head,size={size}", shape, "best-of-n")
+        yield Run(f"nano-head,size={size}", pairs, ONCE)
+        yield Run(f"nano-head,size={size}", eight, "best-of-n")
 
 
 def measured(given: argparse.Namespace) -> dict[Run, Mapping[str, Any]]:
@@ -64,6 +63,8 @@ def measured(given: argparse.Namespace) -> dict[Run, Mapping[str, Any]]:
     plugins = host.default()
     engine, loaded = None, ""
     for run in runs(given):
+        if not run.judge.startswith(given.only):
+            continue
         if run.judge != loaded:
             if engine is not None:
                 engine.close()
@@ -143,6 +144,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("--output", type=Path, default=Path("runs/nano"))
     asked.add_argument("--engine", default="transformers")
+    asked.add_argument("--only", default="", help="runs of judges that begin so")
     asked.add_argument("--n", type=int, default=2000, help="held-back pairs")
     given = asked.parse_args()
     print(HEADER)

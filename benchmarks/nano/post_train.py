@@ -130,22 +130,30 @@ def main() -> None:
     rows = []
     for seed in given.seeds:
         for step, results in curve(seed, given):
-            row = {
-                "seed": seed,
-                "step": step,
-                **{
-                    name: results[name]
-                    for name in ("accuracy", "accuracy_low", "accuracy_high", "n")
-                },
-                "failures": results["failures"],
-            }
-            rows.append(row)
-            print(
-                f"  step {step:3d}  {row['accuracy']:.4f}"
-                f"  [{row['accuracy_low']:.4f}, {row['accuracy_high']:.4f}]",
-                flush=True,
-            )
+            rows.append(_row(seed, step, results))
+            low, high = rows[-1]["accuracy_low"], rows[-1]["accuracy_high"]
+            told = f"{rows[-1]['accuracy']:.4f}  [{low:.4f}, {high:.4f}]"
+            print(f"  step {step:3d}  {told}  {rows[-1]['failures']}", flush=True)
     (given.output / "curve.json").write_text(json.dumps(rows, indent=1))
+    _tell_gain(rows, given.steps)
+
+
+def _row(seed: int, step: int, results: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("n", "accuracy", "accuracy_low", "accuracy_high", "failures", "extra")
+    return {"seed": seed, "step": step, **{name: results[name] for name in kept}}
+
+
+def _tell_gain(rows: Sequence[Mapping[str, Any]], last: int) -> None:
+    """The mean gain over seeds, with Student's 95 % interval."""
+    from scipy.stats import ttest_1samp
+
+    at = {(row["seed"], row["step"]): row["accuracy"] for row in rows}
+    gains = [at[seed, last] - at[seed, 0] for seed, step in at if step == 0]
+    told = f"gain {sum(gains) / len(gains):+.4f} over {len(gains)} seeds"
+    if len(gains) > 1:
+        low, high = ttest_1samp(gains, 0.0).confidence_interval(0.95)
+        told += f"  [{low:+.4f}, {high:+.4f}]"
+    print(told)
 
 
 if __name__ == "__main__":

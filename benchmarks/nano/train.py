@@ -1,11 +1,13 @@
 r"""Train all nano models: `python benchmarks/nano/train.py [--only NAME ...]`.
 
-All supervised, on two cores, in less than an hour. For each size:
+All supervised, on two cores, in less than an hour:
 1. drills: sums and differences, lines as a thought has them;
-2. from there the judge: comparisons, among them some questions and some drills;
-3. from 1, too, the reward head, on pairs of a right and a wrong answer (Bradley-Terry).
-The policy `nano-solver` is a drilled model that was shown few questions. Nothing of the
-held-back split is drawn. The weights are written where the package ships them.
+2. from there a judge of each size: comparisons, among them few questions and drills;
+3. from a judge's weights the reward head of its size, on pairs of a right and a wrong
+   answer (Bradley-Terry);
+4. from drills, too, the policy, `nano-solver`: it was shown few questions.
+Nothing of the held-back split is drawn. The weights are written where the package
+ships them.
 """
 
 from __future__ import annotations
@@ -51,14 +53,14 @@ class Plan:
 
 
 PLANS = {
-    "0.5m": Plan(96, 4, 400, 1700, 600),
-    "0.2m": Plan(64, 4, 500, 2000, 700),
-    "0.06m": Plan(32, 4, 600, 2500, 800),
+    "0.5m": Plan(96, 4, 400, 1700, 1200),
+    "0.2m": Plan(64, 4, 500, 4000, 1200),
+    "0.06m": Plan(32, 4, 600, 2500, 1200),
 }
-POLICY, POLICY_STEPS = "0.2m", 100
+POLICY, POLICY_STEPS = "0.2m", 300
 """The policy: this size, and after its drills so many steps of 64 questions."""
 HEAD_RATE = 0.5
-"""Of the reward head and of the policy, beside what is before them."""
+"""Of the reward head, beside what is before it."""
 
 
 def configured(plan: Plan, **changed: Any) -> Any:
@@ -115,40 +117,28 @@ def judge(plan: Plan, base: Any, seed: int) -> Any:
     return model
 
 
-def head(plan: Plan, base: Any, seed: int) -> Any:
+def head(plan: Plan, judged: Path, seed: int) -> Any:
     """Stage 3: the last state's score, above the rejected one's for the chosen."""
     import torch
     from transformers import Qwen2ForSequenceClassification
 
     torch.manual_seed(seed)
-    model = Qwen2ForSequenceClassification(configured(plan, num_labels=1))
-    model.model.load_state_dict(base.model.state_dict())
+    model = Qwen2ForSequenceClassification.from_pretrained(
+        judged, num_labels=1, dtype=torch.float32
+    )
     drawn = _problems(seed, 2)
     rows = (preferring(first(seed) + at, problem) for at, _, problem in drawn)
     batches = batched(rows, 32, lambda row: len(row.chosen) + len(row.rejected))
-    fit(
-        model,
-        batches,
-        _preference_loss,
-        plan.head,
-        rate=HEAD_RATE,
-        label=f"{plan.width} head",
-    )
+    label = f"{plan.width} head"
+    fit(model, batches, _preference_loss, plan.head, rate=HEAD_RATE, label=label)
     return model
 
 
 def policy(base: Any, steps: int, seed: int) -> Any:
-    """A few questions with their working, and no more."""
+    """Stage 4: a few questions with their working, and no more."""
     model = _copied(base)
     rows = (solving(problem) for _, _, problem in _problems(seed, 3))
-    fit(
-        model,
-        batched(rows, 64, _length),
-        _writing_loss,
-        steps,
-        rate=HEAD_RATE,
-        label="policy",
-    )
+    fit(model, batched(rows, 64, _length), _writing_loss, steps, label="policy")
     return model
 
 
@@ -219,30 +209,35 @@ def write(model: Any, name: str, seed: int, place: Path = WEIGHTS) -> None:
 
 
 def train(name: str, seed: int) -> None:
-    """Train what belongs to a size, or the policy."""
+    """Train one model by its name and write it."""
     import torch
 
     torch.set_num_threads(1)  # so that the weights are the same on any number of cores
     started = time.monotonic()
-    plan = PLANS[POLICY if name == "policy" else name]
-    base = drilled(plan, seed)
-    if name == "policy":
-        write(policy(base, POLICY_STEPS, seed), "nano-solver", seed)
+    if name == "nano-solver":
+        write(policy(drilled(PLANS[POLICY], seed), POLICY_STEPS, seed), name, seed)
+    elif name.startswith("nano-head-"):
+        size = name.removeprefix("nano-head-")
+        write(head(PLANS[size], WEIGHTS / f"rrm-nano-{size}", seed), name, seed)
     else:
-        write(judge(plan, base, seed), f"rrm-nano-{name}", seed)
-        write(head(plan, base, seed), f"nano-head-{name}", seed)
+        plan = PLANS[name.removeprefix("rrm-nano-")]
+        write(judge(plan, drilled(plan, seed), seed), name, seed)
     print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
 def main() -> None:
     """Train what was asked for, two side by side."""
+    first_ones = [*(f"rrm-nano-{size}" for size in PLANS), "nano-solver"]
+    then = [f"nano-head-{size}" for size in PLANS]
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("--only", nargs="*", default=[*PLANS, "policy"])
+    asked.add_argument("--only", nargs="*", default=first_ones + then)
     asked.add_argument("--seed", type=int, default=0)
     given = asked.parse_args()
     started = time.monotonic()
-    with Pool(2, maxtasksperchild=1) as pool:
-        pool.starmap(train, [(name, given.seed) for name in given.only], chunksize=1)
+    for names in (first_ones, then):
+        jobs = [(name, given.seed) for name in names if name in given.only]
+        with Pool(2, maxtasksperchild=1) as pool:
+            pool.starmap(train, jobs, chunksize=1)
     print(f"all: {time.monotonic() - started:.0f} s")
 
 

@@ -146,7 +146,8 @@ class TestTraining:
     ) -> None:
         base = train.drilled(plan, seed=0)
         train.write(train.judge(plan, base, 0), "rrm-nano-0.06m", 0, tmp_path)
-        train.write(train.head(plan, base, 0), "nano-head-0.06m", 0, tmp_path)
+        judged = tmp_path / "rrm-nano-0.06m"
+        train.write(train.head(plan, judged, 0), "nano-head-0.06m", 0, tmp_path)
 
         for judge in ("rrm-nano", "nano-head"):
             spec = f"{judge},model={tmp_path / judge}-0.06m"
