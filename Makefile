@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
 MODELS := accelerate|mpmath|networkx|psutil|regex|safetensors|shellingham|sympy|tokenizers|torch|transformers|typer
 
-.PHONY: demo test test-install nano nano-weights post-train lint clean
+.PHONY: demo test test-install nano nano-weights post-train charts lint clean
 
 demo: .venv/models
 	$(BIN)/rrm-harness demo
@@ -24,6 +24,9 @@ test-install: .venv/engines
 # The numbers of docs/nano.md: every run's results.json in runs/nano; some twenty minutes.
 nano: .venv/models
 	$(BIN)/python benchmarks/nano/measure.py --output runs/nano
+
+# The data of both charts: accuracy by size and by strategy, a policy before and after.
+charts: nano post-train
 
 # RRM-nano and its baselines anew, into plugins/models/nano; some thirty minutes.
 nano-weights: .venv/models

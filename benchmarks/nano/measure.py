@@ -44,9 +44,10 @@ def runs(given: argparse.Namespace) -> Iterator[Run]:
     many = f"shape=best-of-k,k=32,n={given.n // 80},seed=3"
     for size in reversed(SIZES):
         judge = f"rrm-nano,size={size}"
-        for votes in (ONCE, "voting,k=5", "voting,k=16"):
-            yield Run(judge, pairs, votes)
+        yield Run(judge, pairs, ONCE)
+        yield Run(judge, pairs, "voting,k=5")
         if size == SIZES[-1]:
+            yield Run(judge, pairs, "voting,k=16")
             for shape in (eight, many):
                 yield Run(judge, shape, "knockout")
                 yield Run(judge, shape, "elo")

@@ -53,6 +53,7 @@ def train(seed: int, given: argparse.Namespace, output: Path) -> Path:
         beta=0.0,
         logging_steps=1,
         report_to=[],
+        model_init_kwargs={"dtype": "float32"},
         disable_tqdm=True,
     )
     count = given.steps * given.questions
@@ -121,11 +122,11 @@ def main() -> None:
     asked.add_argument("--judge", default="rrm-nano")
     asked.add_argument("--strategy", default="elo")
     asked.add_argument("--engine", default="transformers")
-    asked.add_argument("--steps", type=int, default=60)
+    asked.add_argument("--steps", type=int, default=40)
     asked.add_argument("--questions", type=int, default=16, help="in each step")
     asked.add_argument("--points", type=int, default=4, help="measured on the way")
     asked.add_argument("--measure", type=int, default=500, help="held-back questions")
-    asked.add_argument("--rate", type=float, default=3e-4)
+    asked.add_argument("--rate", type=float, default=1e-3)
     given = asked.parse_args()
     rows = []
     for seed in given.seeds:

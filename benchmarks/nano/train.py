@@ -53,9 +53,9 @@ class Plan:
 
 
 PLANS = {
-    "0.5m": Plan(96, 4, 400, 1700, 1200),
-    "0.2m": Plan(64, 4, 500, 4000, 1200),
-    "0.06m": Plan(32, 4, 600, 2500, 1200),
+    "0.5m": Plan(96, 4, 400, 1700, 800),
+    "0.2m": Plan(64, 4, 500, 4000, 800),
+    "0.06m": Plan(32, 4, 600, 1500, 800),
 }
 POLICY, POLICY_STEPS = "0.2m", 300
 """The policy: this size, and after its drills so many steps of 64 questions."""

@@ -1,5 +1,7 @@
 """RRM-nano, its baseline and its policy, as they are shipped."""
 
+import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +28,7 @@ from rrm_harness import (
 from rrm_harness.arithmetic import problems
 from rrm_harness.models import Card
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "nano"
 SHIPPED = [card for card in models.cards().values() if card.folder]
 
 
@@ -167,6 +170,52 @@ class TestTraining:
         assert train.drilling(7) == train.drilling(7) != train.drilling(8)
 
 
+class TestTheScripts:
+    """The commands behind `make nano` and `make post-train`, on next to nothing."""
+
+    def run(self, script: str, *arguments: object) -> str:
+        done = subprocess.run(
+            [sys.executable, BENCHMARKS / script, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    def test_measuring_prints_a_row_for_each_run(self, tmp_path: Path) -> None:
+        only = "nano-head,size=0.06m"
+        printed = self.run(
+            "measure.py", "--output", tmp_path, "--n", 80, "--only", only
+        )
+
+        assert printed.count(f"`{only}`") == 2
+        assert len([*tmp_path.glob("*/results.json")]) == 2
+
+    def test_a_policy_is_trained_by_the_judge_alone_and_measured(
+        self, tmp_path: Path
+    ) -> None:
+        pytest.importorskip("trl")
+        small = [
+            "--seeds",
+            "3",
+            "--steps",
+            "1",
+            "--questions",
+            "2",
+            "--points",
+            "1",
+            "--measure",
+            "5",
+        ]
+        printed = self.run("post_train.py", "--output", tmp_path, *small)
+        curve = json.loads((tmp_path / "curve.json").read_text())
+
+        assert [(row["seed"], row["step"]) for row in curve] == [(3, 0), (3, 1)]
+        assert "gain" in printed
+
+
 class TestThePolicy:
     def parsed(self, text: str) -> Judgment:
         policy = host.default().build("judges", "nano-solver")
@@ -187,7 +236,7 @@ class TestThePolicy:
 
 @contextmanager
 def _nano_folder() -> Iterator[None]:
-    folder = str(Path(__file__).parents[2] / "benchmarks" / "nano")
+    folder = str(BENCHMARKS)
     sys.path.insert(0, folder)
     try:
         yield
