@@ -45,7 +45,6 @@ def train(seed: int, given: argparse.Namespace, output: Path) -> Path:
         per_device_train_batch_size=GROUP * given.questions,
         num_generations=GROUP,
         max_completion_length=96,
-        mask_truncated_completions=True,
         temperature=1.0,
         learning_rate=given.rate,
         lr_scheduler_type="constant_with_warmup",
@@ -69,6 +68,7 @@ def train(seed: int, given: argparse.Namespace, output: Path) -> Path:
         seed=seed,
         num_generations=GROUP,
         thinking="begun",
+        unanswered="last",
     ) as reward:
         trainer = GRPOTrainer(
             model=str(start),
@@ -122,11 +122,11 @@ def main() -> None:
     asked.add_argument("--judge", default="rrm-nano")
     asked.add_argument("--strategy", default="elo")
     asked.add_argument("--engine", default="transformers")
-    asked.add_argument("--steps", type=int, default=40)
-    asked.add_argument("--questions", type=int, default=16, help="in each step")
-    asked.add_argument("--points", type=int, default=4, help="measured on the way")
+    asked.add_argument("--steps", type=int, default=60)
+    asked.add_argument("--questions", type=int, default=8, help="in each step")
+    asked.add_argument("--points", type=int, default=3, help="measured on the way")
     asked.add_argument("--measure", type=int, default=500, help="held-back questions")
-    asked.add_argument("--rate", type=float, default=1e-3)
+    asked.add_argument("--rate", type=float, default=3e-4)
     given = asked.parse_args()
     rows = []
     for seed in given.seeds:

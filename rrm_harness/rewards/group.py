@@ -25,7 +25,7 @@ from rrm_harness.metrics import Rule
 from rrm_harness.output import RunDirectory
 from rrm_harness.records import BadRow, Dataset, Engine, Example, Judge, Strategy
 from rrm_harness.rewards.scale import Scale, scaled
-from rrm_harness.rewards.texts import Text, Thinking, answered, chat
+from rrm_harness.rewards.texts import Text, Thinking, Unanswered, answered, chat
 from rrm_harness.schedule import Finished, play_all
 
 COINS = "coins_for_failed_matches"
@@ -60,6 +60,8 @@ class GroupReward:
             may come twice in a call; unless given, all in a row with equal prompts.
         scale: What the rewards are: see `rewards.scale`.
         thinking: Whether a completion's thought is judged: see `rewards.texts`.
+        unanswered: What a completion without an answer is, its thought left out: a text
+            to `judge` as any other, or `last`, below all that have one, unasked.
         too_long: What becomes of an input that the model cannot take whole: `fail`
             the judgment, or `truncate` the middle of the prompt.
         patience: The call in a row in which no group could be judged that raises.
@@ -80,11 +82,13 @@ class GroupReward:
         num_generations: int | None = None,
         scale: Scale = "centered",
         thinking: Thinking = "strip",
+        unanswered: Unanswered = "judge",
         too_long: Literal["fail", "truncate"] = "fail",
         patience: int = 1,
     ) -> None:
         _refuse_others("scale", scale, get_args(Scale))
         _refuse_others("thinking", thinking, get_args(Thinking))
+        _refuse_others("unanswered", unanswered, get_args(Unanswered))
         _refuse_others("too_long", too_long, ("fail", "truncate"))
         named = judge.partition(",")[0] if isinstance(judge, str) else None
         self.__name__ = named or type(judge).__name__
@@ -92,6 +96,7 @@ class GroupReward:
         self.unjudged = 0
         self._seed, self._size, self._scale = seed, num_generations, scale
         self._thinking, self._truncate = thinking, too_long == "truncate"
+        self._last = unanswered == "last"
         self._patience, self._lost = patience, 0
         self._lock = Lock()
         self._strategy: Strategy = host.default().made("strategies", strategy)
@@ -144,7 +149,9 @@ class GroupReward:
             HarnessError: A text is none, the engine failed, or no group of the last
                 `patience` calls could be judged.
         """
-        made = [_Group.of(*each, self._seed, self._thinking) for each in groups]
+        made = [
+            _Group.of(*each, self._seed, self._thinking, self._last) for each in groups
+        ]
         with self._lock:
             if not self._close.alive:
                 raise SpecError("this reward was closed; make another one")
@@ -231,28 +238,44 @@ class GroupReward:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The distinct responses of a group as an example, and where each completion is."""
+    """The distinct responses of a group as an example, and where each completion is.
+
+    The place of a completion that comes last unasked is None.
+    """
 
     example: Example
-    places: tuple[int, ...]
+    places: tuple[int | None, ...]
 
     @classmethod
     def of(
-        cls, prompt: Text, completions: Sequence[Text], seed: int, thinking: Thinking
+        cls,
+        prompt: Text,
+        completions: Sequence[Text],
+        seed: int,
+        thinking: Thinking,
+        last: bool,
     ) -> Self:
         """Make a group whose responses' order is drawn, whatever order they came in."""
         messages = chat(prompt)
         texts = [answered(prompt, each, thinking) for each in completions]
+        asked = {text for text in texts if text.strip() or not last}
         key = chance.digest(seed, repr(messages)).hex()
-        responses = sorted({*texts}, key=lambda text: chance.digest(key, text))
+        responses = sorted(asked, key=lambda text: chance.digest(key, text))
         name = chance.digest(key, *responses).hex()
         places = {text: place for place, text in enumerate(responses)}
         example = Example(name, messages, tuple(responses), ())
-        return cls(example, tuple(places[text] for text in texts))
+        return cls(example, tuple(map(places.get, texts)))
 
     def spread(self, scores: Mapping[int, float]) -> list[float | None]:
-        """The completions' scores, given the responses'."""
-        return [scores.get(place) for place in self.places]
+        """The completions' scores, given the responses'.
+
+        Those that come last have the lowest less the spread, or less 1 without any.
+        """
+        if None in self.places and len(self.example.responses) == 1:
+            scores = {0: 0.0} | dict(scores)  # alone, it was compared with nothing
+        least, most = min(scores.values(), default=0.0), max(scores.values(), default=0)
+        last = least - ((most - least) or 1.0) if scores else None
+        return [last if place is None else scores.get(place) for place in self.places]
 
 
 @dataclass(frozen=True)

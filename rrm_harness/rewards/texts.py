@@ -26,6 +26,7 @@ def chat(prompt: Text) -> tuple[Message, ...]:
 
 
 Thinking = Literal["strip", "begun", "keep"]
+Unanswered = Literal["judge", "last"]
 """What becomes of a completion's thought: it is left out, or judged as well. `begun`
 says that the policy's chat template opens it, so that a text which does not close it
 is a thought that was cut, and no answer."""

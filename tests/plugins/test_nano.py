@@ -197,19 +197,9 @@ class TestTheScripts:
         self, tmp_path: Path
     ) -> None:
         pytest.importorskip("trl")
-        small = [
-            "--seeds",
-            "3",
-            "--steps",
-            "1",
-            "--questions",
-            "2",
-            "--points",
-            "1",
-            "--measure",
-            "5",
-        ]
-        printed = self.run("post_train.py", "--output", tmp_path, *small)
+        small = {"seeds": 3, "steps": 1, "questions": 2, "points": 1, "measure": 5}
+        given = [text for name in small for text in (f"--{name}", small[name])]
+        printed = self.run("post_train.py", "--output", tmp_path, *given)
         curve = json.loads((tmp_path / "curve.json").read_text())
 
         assert [(row["seed"], row["step"]) for row in curve] == [(3, 0), (3, 1)]

@@ -121,6 +121,35 @@ def test_an_empty_completion_is_judged_like_others() -> None:
     assert empty < other
 
 
+class TestWhatHasNoAnswerAndComesLast:
+    def test_is_below_all_that_have_one(self) -> None:
+        rewards = score(["aa", "<think>a", "", "a"], unanswered="last")
+
+        assert rewards[1] == rewards[2] < rewards[3] < rewards[0]
+
+    def test_is_not_shown_to_the_judge(self) -> None:
+        judge = FakeJudge(longer)
+        with GroupReward(judge, unanswered="last") as reward:
+            reward.score("Why?", ["aa", "", "a"])
+
+        assert {text for shown in judge.asked for text in shown.responses} == {
+            *("aa", "a")
+        }
+
+    def test_is_below_the_only_answer_though_nobody_is_asked(self) -> None:
+        answered, unanswered, same = score(["a", "", "a"], unanswered="last")
+
+        assert unanswered < answered == same
+
+    def test_is_neutral_where_nothing_has_an_answer(self) -> None:
+        assert score(["", " ", "<think>"], unanswered="last") == [0, 0, 0]
+
+    def test_is_neutral_where_the_others_could_not_be_judged(self) -> None:
+        options: dict[str, Any] = {"unanswered": "last", "patience": 0}
+
+        assert score(["aa", "a", ""], lambda _: FAILED, **options) == [0, 0, 0]
+
+
 def test_no_completions_have_no_rewards() -> None:
     assert score([]) == []
 
