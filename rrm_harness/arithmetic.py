@@ -85,11 +85,30 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A worked solution, where it went wrong if it did, and how it is written."""
+    """A worked solution.
 
-    text: str
+    Args:
+        steps: What was worked out, such as `47+25`, and what came out.
+        said: The answer that it ends with.
+        slip: Where it went wrong, if it did.
+        style: How it is written.
+    """
+
+    steps: tuple[tuple[str, int], ...]
+    said: int
     slip: str
     style: str
+
+    @property
+    def text(self) -> str:
+        """The solution as it is written."""
+        if self.style == "bare":
+            return f"It is {self.said}"
+        if self.style == "lines":
+            lines = [f"{left}={total}" for left, total in self.steps]
+            return "\n".join([*lines, f"It is {self.said}"])
+        told = [f"{left} is {total}." for left, total in self.steps]
+        return "\n".join([*told, f"So it is {self.said}"])
 
 
 def apply(total: int, sign: str, operand: int) -> int:
@@ -118,29 +137,27 @@ def _drawn(level: str, draws: Draws) -> Problem:
 
 
 def solution(asked: Problem, right: bool, draws: Draws) -> Solution:
-    """Write a solution in a drawn style; a wrong one has one drawn slip in it."""
+    """Work it out in a drawn style; a wrong one has one drawn slip in it."""
     style = draws.pick((STYLES[0], *STYLES))
     if right:
-        worked = [
-            (f"{before}{sign}{operand}", total)
-            for before, (sign, operand), total in zip(
-                (asked.start, *asked.totals), asked.steps, asked.totals, strict=False
-            )
-        ]
-        return Solution(_written(worked, asked.answer, style), "", style)
+        before = (asked.start, *asked.totals)
+        lefts = [f"{b}{s}{o}" for b, (s, o) in zip(before, asked.steps, strict=False)]
+        steps = tuple(zip(lefts, asked.totals, strict=True))
+        return Solution(steps, asked.answer, "", style)
     while True:
         slip = draws.pick(SLIPS)
         slipped = _slipped(asked, slip, draws)
         if slipped is not None:
-            return Solution(_written(*slipped, style), slip, style)
+            return Solution(*slipped, slip, style)
 
 
 def _slipped(
     asked: Problem, slip: str, draws: Draws
-) -> tuple[list[tuple[str, int]], int] | None:
+) -> tuple[tuple[tuple[str, int], ...], int] | None:
     """Work it out with one slip; None if it leaves the range or does not matter."""
     at = draws.below(len(asked.steps))
-    worked, total = [], asked.start
+    worked: list[tuple[str, int]] = []
+    total = asked.start
     for number, (sign, operand) in enumerate(asked.steps):
         read = _off(operand, draws) if (slip, number) == ("copy", at) else operand
         before, total = total, apply(total, sign, read)
@@ -151,23 +168,12 @@ def _slipped(
         worked.append((f"{before}{sign}{read}", total))
     said = _off(total, draws) if slip == "last" else total
     fits = 0 <= said < LIMIT and said != asked.answer
-    return (worked, said) if fits else None
+    return (tuple(worked), said) if fits else None
 
 
 def _off(number: int, draws: Draws) -> int:
     """A number that is a little wrong: by one, by two, by ten."""
     return number + draws.pick((-10, -2, -1, 1, 2, 10))
-
-
-def _written(worked: Sequence[tuple[str, int]], said: int, style: str) -> str:
-    if style == "bare":
-        return f"It is {said}"
-    if style == "lines":
-        return "\n".join(
-            [*(f"{left}={total}" for left, total in worked), f"It is {said}"]
-        )
-    told = [f"{left} is {total}." for left, total in worked]
-    return "\n".join([*told, f"So it is {said}"])
 
 
 def solved(question: str) -> int:

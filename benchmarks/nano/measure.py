@@ -84,7 +84,7 @@ def measured(given: argparse.Namespace) -> dict[Run, Mapping[str, Any]]:
 
 
 def _row(run: Run, results: Mapping[str, Any]) -> str:
-    failed = sum(results["first_failures"].values())
+    failed = sum(results["failures"].values())
     asked = max(1, results["judgments"])
     cells = (
         f"`{run.judge}`",

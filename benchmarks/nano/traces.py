@@ -79,6 +79,16 @@ def solving(problem: Problem) -> Row:
     return _learnt(ids(f"{USER}{problem.question}{ASSISTANT}{THINK}"), ids(reply))
 
 
+def careless(number: int, problem: Problem) -> Row:
+    """A question and somebody's working and answer, half of the time with a slip."""
+    draws = Draws("nano careless", number)
+    worked = solution(problem, draws.below(2) == 0, draws)
+    lines = [f"{left}={total}" for left, total in worked.steps]
+    thought = "\n".join([problem.question, *lines])
+    reply = f"{thought}{UNTHINK}It is {worked.said}{END}"
+    return _learnt(ids(f"{USER}{problem.question}{ASSISTANT}{THINK}"), ids(reply))
+
+
 def judging(number: int, problem: Problem) -> Row:
     """A comparison and what a judge thinks and says that makes no mistake.
 

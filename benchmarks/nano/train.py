@@ -5,7 +5,8 @@ All supervised, on two cores, in less than an hour:
 2. from there a judge of each size: comparisons, among them few questions and drills;
 3. from a judge's weights the reward head of its size, on pairs of a right and a wrong
    answer (Bradley-Terry);
-4. from drills, too, the policy, `nano-solver`: it was shown few questions.
+4. from drills, too, the policy, `nano-solver`: questions as somebody careless works
+   them out, half of the time with a slip, so that it knows more than it shows.
 Nothing of the held-back split is drawn. The weights are written where the package
 ships them.
 """
@@ -24,7 +25,16 @@ from typing import Any
 from cards import card
 from fit import batched, fit, padded
 from tokens import VOCABULARY, save
-from traces import IDS, Preference, Row, drilling, judging, preferring, solving
+from traces import (
+    IDS,
+    Preference,
+    Row,
+    careless,
+    drilling,
+    judging,
+    preferring,
+    solving,
+)
 
 from rrm_harness.arithmetic import Problem, problems
 
@@ -57,7 +67,7 @@ PLANS = {
     "0.2m": Plan(64, 4, 500, 4000, 800),
     "0.06m": Plan(32, 4, 600, 1500, 800),
 }
-POLICY, POLICY_STEPS = "0.2m", 300
+POLICY, POLICY_STEPS = "0.2m", 600
 """The policy: this size, and after its drills so many steps of 64 questions."""
 HEAD_RATE = 0.5
 """Of the reward head, beside what is before it."""
@@ -135,9 +145,10 @@ def head(plan: Plan, judged: Path, seed: int) -> Any:
 
 
 def policy(base: Any, steps: int, seed: int) -> Any:
-    """Stage 4: a few questions with their working, and no more."""
+    """Stage 4: questions as somebody careless works them out, half of them wrong."""
     model = _copied(base)
-    rows = (solving(problem) for _, _, problem in _problems(seed, 3))
+    drawn = _problems(seed, 3)
+    rows = (careless(first(seed) + at, problem) for at, _, problem in drawn)
     fit(model, batched(rows, 64, _length), _writing_loss, steps, label="policy")
     return model
 
