@@ -50,7 +50,8 @@ def test_every_judge_that_scores_is_tested_here() -> None:
         if isinstance(entry.thing, type) and issubclass(entry.thing, RewardModel)
     }
 
-    assert scores == {*HEADS}
+    tested_in_test_nano = {"nano-head"}
+    assert scores - tested_in_test_nano == {*HEADS}
 
 
 @pytest.mark.parametrize("name", HEADS)

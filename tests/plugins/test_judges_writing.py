@@ -346,7 +346,8 @@ def test_every_judge_that_writes_is_tested_here() -> None:
         if isinstance(entry.thing, type) and issubclass(entry.thing, Recipe)
     }
 
-    assert {spec.partition(",")[0] for spec in SPECS} == writes
+    tested_in_test_nano = {"rrm-nano", "nano-solver"}
+    assert {spec.partition(",")[0] for spec in SPECS} == writes - tested_in_test_nano
 
 
 class TestRRM:
