@@ -215,8 +215,9 @@ def demo(output: Path) -> None:
     )
     if runnable():
         click.echo(
-            "rrm-nano thinks and is sampled: votes, and more"
-            "\ncomparisons, make it better. nano-head scores without a thought."
+            "rrm-nano thinks and is sampled, so that votes and more"
+            "\ncomparisons help it (docs/nano.md says how much, on 2,000 pairs);"
+            "\nnano-head is of its size and scores without a thought."
         )
     else:
         click.echo(
@@ -224,7 +225,7 @@ def demo(output: Path) -> None:
             "\n  pip install 'rrm-harness[transformers]'"
         )
     click.echo(
-        f"\nThe runs are in {output}; the same command again asks nothing twice."
+        f"\nThe runs are in {output}; the same command again asks failures alone."
         "\nNext, your own judge and data:"
         "\n  rrm-harness run --judge recorded,path=FILE --dataset jsonl,path=FILE"
         " --output DIR"

@@ -64,6 +64,13 @@ def serve() -> None:
     help="Thoughts are left out (begun: the policy's template opens them), or judged.",
 )
 @click.option(
+    "--unanswered",
+    type=click.Choice(["judge", "last"]),
+    default="judge",
+    show_default=True,
+    help="A completion without an answer: judged as any other, or last, unasked.",
+)
+@click.option(
     "--too-long",
     type=click.Choice(["fail", "truncate"]),
     default="fail",

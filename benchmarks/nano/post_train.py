@@ -26,14 +26,38 @@ HELD_BACK = "nano-arithmetic,shape=answers,n={n},seed=1"
 GROUP = 8
 
 
-def train(seed: int, given: argparse.Namespace, output: Path) -> Path:
-    """Run GRPO; return the folder of checkpoints, named checkpoint-STEP."""
+def train(seed: int, given: argparse.Namespace, output: Path) -> None:
+    """Run GRPO; leave checkpoints in `output`, named checkpoint-STEP."""
     from datasets import Dataset
     from transformers import AutoTokenizer
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOTrainer
 
     start = folder_of(POLICY)
-    settings = GRPOConfig(
+    with GroupReward(
+        given.judge,
+        given.strategy,
+        engine=given.engine,
+        seed=seed,
+        num_generations=GROUP,
+        thinking="begun",
+        unanswered="last",
+    ) as reward:
+        trainer = GRPOTrainer(
+            model=str(start),
+            reward_funcs=reward,
+            args=_settings(seed, given, output),
+            train_dataset=Dataset.from_dict({"prompt": _prompts(seed, given)}),
+            processing_class=AutoTokenizer.from_pretrained(start),
+        )
+        trainer.train()
+        print(f"  failures of the judge: {dict(reward.failures)}", flush=True)
+    (output / "log.json").write_text(json.dumps(trainer.state.log_history, indent=1))
+
+
+def _settings(seed: int, given: argparse.Namespace, output: Path) -> Any:
+    from trl import GRPOConfig
+
+    return GRPOConfig(
         output_dir=str(output),
         use_cpu=True,
         bf16=False,
@@ -55,33 +79,14 @@ def train(seed: int, given: argparse.Namespace, output: Path) -> Path:
         model_init_kwargs={"dtype": "float32"},
         disable_tqdm=True,
     )
+
+
+def _prompts(seed: int, given: argparse.Namespace) -> list[list[dict[str, str]]]:
+    """As many questions without labels as the steps ask for, other ones each seed."""
     count = given.steps * given.questions
     asked = f"nano-arithmetic,shape=queries,split=train,seed={1000 + seed},n={count}"
     questions = host.default().build("datasets", asked).examples()
-    prompts = [
-        [{"role": "user", "content": each.prompt[0].content}] for each in questions
-    ]
-    with GroupReward(
-        given.judge,
-        given.strategy,
-        engine=given.engine,
-        seed=seed,
-        num_generations=GROUP,
-        thinking="begun",
-        unanswered="last",
-    ) as reward:
-        trainer = GRPOTrainer(
-            model=str(start),
-            reward_funcs=reward,
-            args=settings,
-            train_dataset=Dataset.from_dict({"prompt": prompts}),
-            processing_class=AutoTokenizer.from_pretrained(start),
-        )
-        trainer.train()
-        print(f"  failures of the judge: {dict(reward.failures)}", flush=True)
-    log = output / "log.json"
-    log.write_text(json.dumps(trainer.state.log_history, indent=1))
-    return output
+    return [[{"role": "user", "content": each.prompt[0].content}] for each in questions]
 
 
 def measure(policy: Path, given: argparse.Namespace, output: Path) -> Mapping[str, Any]:
