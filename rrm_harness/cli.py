@@ -140,17 +140,17 @@ def _reused(nothing: bool, named: list[Path]) -> list[Path] | None:
 )
 def report(directories: tuple[Path, ...], markdown: Path | None) -> None:
     """Show finished runs: one in detail, or several side by side."""
-    from rrm_harness import report as reports
     from rrm_harness.output import write_whole
+    from rrm_harness.report import tables
     from rrm_harness.result import Result
 
     runs = [Result.read(directory).results for directory in directories]
     if markdown is None:
         _show(runs)
     elif str(markdown) == "-":
-        click.echo(reports.markdown(runs), nl=False)
+        click.echo(tables.markdown(runs), nl=False)
     else:
-        write_whole(markdown, reports.markdown(runs))
+        write_whole(markdown, tables.markdown(runs))
 
 
 @commands.command(name="list")
@@ -334,7 +334,7 @@ def _lines(label: str) -> Progress:
 def _show(runs: list[Any]) -> None:
     from rich.console import Console
 
-    from rrm_harness.report import show
+    from rrm_harness.report.tables import show
 
     terminal = sys.stdout.isatty()
     show(runs, Console(width=None if terminal else 200, highlight=False))

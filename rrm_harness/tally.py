@@ -87,6 +87,8 @@ def _line(finished: Finished, row: Scored) -> dict[str, Any]:
     return {
         "id": example.id,
         "subset": example.subset,
+        "cluster": row.cluster,
+        "lengths": [*map(len, example.responses)],
         "correct": list(example.correct),
         "scores": [outcome.scores.get(i) for i in range(len(example.responses))]
         if outcome.scores

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from rrm_harness import evaluate, host, report
+from rrm_harness import evaluate, host
+from rrm_harness.report import tables
 from rrm_harness.result import Result
 
 COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
@@ -664,11 +665,11 @@ def test_a_terminal_of_80_columns_cuts_no_number(finished: Path, several: bool) 
     ]
     shown = io.StringIO()
 
-    report.show(runs, Console(width=80, file=shown, highlight=False))
+    tables.show(runs, Console(width=80, file=shown, highlight=False))
 
     words = shown.getvalue().replace("\n", " ").split()
     for run in runs:
-        cells = report.row(run)
+        cells = tables.row(run)
         for column in ("n", "accuracy", "interval", "failed"):
             assert cells[column] in words
     assert all(len(line) <= 80 for line in shown.getvalue().splitlines())
