@@ -232,6 +232,28 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Read a file of ours that has a JSON object on each line.
+
+    Raises:
+        OutputError: It is missing or not what we wrote.
+    """
+    again = "delete it and run the same command again: no judgment is lost"
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise OutputError(f"{path}, line {number}, is damaged; {again}")
+                yield row
+    except OSError as error:
+        raise OutputError(
+            f"{path}: {error.strerror}; give the --output directory of a finished run"
+        ) from error
+    except ValueError as error:
+        raise OutputError(f"{path} is damaged ({error}); {again}") from error
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all.
 

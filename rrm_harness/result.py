@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from rrm_harness.errors import OutputError
-from rrm_harness.output import RESULTS, read_json
+from rrm_harness.output import OUTCOMES, RESULTS, read_json, read_lines
 
 FORMAT = 1
 
@@ -47,3 +47,11 @@ class Result:
         if self.accuracy is None:
             return None
         return self.results["accuracy_low"], self.results["accuracy_high"]
+
+    def outcomes(self) -> Iterator[dict[str, Any]]:
+        """Yield each example's line of outcomes.jsonl, in the run's order.
+
+        Raises:
+            OutputError: The file is missing or damaged.
+        """
+        return read_lines(self.directory / OUTCOMES)
