@@ -183,6 +183,8 @@ def test_an_outcome_tells_all_that_was_asked(folder: Path) -> None:
     assert line == {
         "id": "pair-0",
         "subset": "subset-0",
+        "cluster": "pair-0",
+        "lengths": [5, 5],
         "correct": [0],
         "scores": [0.0, 1.0],
         "winners": [1],

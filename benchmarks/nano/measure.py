@@ -41,7 +41,7 @@ def runs(given: argparse.Namespace) -> Iterator[Run]:
     """Every run, those of one judge one after another."""
     pairs = f"n={given.n},seed=1"
     eight = f"shape=best-of-k,k=8,n={given.n // 10},seed=2"
-    many = f"shape=best-of-k,k=32,n={given.n // 80},seed=3"
+    many = f"shape=best-of-k,k=32,n={given.n // 40},seed=3"
     for size in reversed(SIZES):
         judge = f"rrm-nano,size={size}"
         yield Run(judge, pairs, ONCE)

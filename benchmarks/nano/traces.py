@@ -28,8 +28,10 @@ THINKING = ("full",) * 6 + ("short", "none")
 """How far a trace thinks, drawn from these."""
 KINDS = ("both right", *("both wrong",) * 3, *("mixed",) * 4)
 """What a trace's answers are, drawn from these."""
-DRILLS = 12
-"""Lines of a drill."""
+UNFINISHED = 12
+"""One in so many wrong answers that a judge reads is none: it breaks off before."""
+DRILLS, QUOTES = 12, 8
+"""Lines of a drill, of either kind."""
 
 
 class Row(NamedTuple):
@@ -58,6 +60,31 @@ def drilling(number: int) -> Row:
     return row
 
 
+def quoting(number: int, problem: Problem) -> Row:
+    """A comparison, and checks of either answer against drawn numbers.
+
+    Which answer is whose is asked many times a row: it is learnt late from thoughts
+    alone, that ask it twice.
+    """
+    draws = Draws("nano quoting", number)
+    texts = [_read(problem, draws.below(2) == 0, draws) for _ in range(2)]
+    row = Row(asked(problem, texts, "full"), [], [])
+    for _ in range(QUOTES):
+        place = draws.below(2)
+        said = answered(texts[place])
+        own = _near(said, draws) if said is not None else draws.below(LIMIT)
+        cue, minus, told = checked(place, said, own).partition("-")
+        row.reply.extend(ids(cue + minus) + ids(f"{told}\n"))
+        row.learnt.extend([False] * len(cue + minus) + [True] * (len(told) + 1))
+    return row
+
+
+def _near(number: int, draws: Draws) -> int:
+    """A number to compare with one: half of the time it itself."""
+    slipped = min(LIMIT - 1, max(0, number + draws.pick((-10, -2, -1, 1, 2, 10))))
+    return draws.pick((number, number, slipped, draws.below(LIMIT)))
+
+
 def _sum(draws: Draws) -> tuple[str, str]:
     total, sign, operand = draws.below(LIMIT), draws.pick("+-"), 1 + draws.below(19)
     if not 0 <= apply(total, sign, operand) < LIMIT:
@@ -66,11 +93,9 @@ def _sum(draws: Draws) -> tuple[str, str]:
 
 
 def _check(draws: Draws) -> tuple[str, str]:
-    one, kind = draws.below(LIMIT), draws.below(4)
-    near = min(LIMIT - 1, max(0, one + draws.pick((-10, -2, -1, 1, 2, 10))))
-    other = (one, one, near, draws.below(LIMIT))[kind]
-    asked, equals, told = checked(other, one).partition("=")
-    return asked + equals, f"{told}\n"
+    one = draws.below(LIMIT)
+    other = _near(one, draws)
+    return f"{one}-{other}=", f"{one - other}\n"
 
 
 def solving(problem: Problem) -> Row:
@@ -102,14 +127,24 @@ def judging(number: int, problem: Problem) -> Row:
         "both wrong": (False, False),
         "mixed": (better == 0, better == 1),
     }[kind]
-    texts = [solution(problem, right, draws).text for right in rights]
+    texts = [_read(problem, right, draws) for right in rights]
     thought = ""
     if thinking != "none":
         worked = working(problem) if thinking == "full" else shortly(problem)
-        checks = [checked(answered(text), problem.answer) for text in texts]
+        checks = [
+            checked(place, answered(text), problem.answer)
+            for place, text in enumerate(texts)
+        ]
         thought = "\n".join([worked, *checks])
     reply = f"{thought}{UNTHINK}\\boxed{{Assistant {better + 1}}}{END}"
     return _learnt(asked(problem, texts, thinking), ids(reply))
+
+
+def _read(problem: Problem, right: bool, draws: Draws) -> str:
+    """An answer as a judge reads it; now and then a wrong one breaks off."""
+    text = solution(problem, right, draws).text
+    broken = not right and draws.below(UNFINISHED) == 0
+    return text.rpartition("\n")[0] if broken else text
 
 
 def preferring(number: int, problem: Problem) -> Preference:
@@ -137,11 +172,10 @@ def shortly(problem: Problem) -> str:
     return problem.question.replace("?", str(problem.answer))
 
 
-def checked(said: int | None, own: int) -> str:
+def checked(place: int, said: int | None, own: int) -> str:
     """One's own answer less the one that was said: 0 if they are the same."""
-    if said is None:
-        raise ValueError("a solution that is trained on has an answer")
-    return f"{own}-{said}={own - said}"
+    less = "none" if said is None else f"{said}={own - said}"
+    return f"({place + 1}) {own}-{less}"
 
 
 def _learnt(prompt: list[int], reply: list[int]) -> Row:

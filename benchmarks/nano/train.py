@@ -1,12 +1,12 @@
 r"""Train all nano models: `python benchmarks/nano/train.py [--only NAME ...]`.
 
 All supervised, on two cores, in less than an hour:
-1. drills: sums and differences, lines as a thought has them;
+1. drills: sums and differences, lines as a thought has them, and which answer is whose;
 2. from there a judge of each size: comparisons, among them few questions and drills;
 3. from a judge's weights the reward head of its size, on pairs of a right and a wrong
    answer (Bradley-Terry);
-4. from drills, too, the policy, `nano-solver`: questions as somebody careless works
-   them out, half of the time with a slip, so that it knows more than it shows.
+4. from drills of sums, too, the policy, `nano-solver`: questions as somebody careless
+   works them out, half of the time with a slip, so that it knows more than it shows.
 Nothing of the held-back split is drawn. The weights are written where the package
 ships them.
 """
@@ -33,6 +33,7 @@ from traces import (
     drilling,
     judging,
     preferring,
+    quoting,
     solving,
 )
 
@@ -48,27 +49,28 @@ class Plan:
     """A size: its shape, and how many steps each stage takes.
 
     Args:
-        width: Of the hidden states; a head of attention is 32 wide.
-        layers: How many.
-        drills: Steps of 64 drills.
+        width: Of the hidden states.
+        heads: Of attention.
+        drills: Steps of 48 drills.
         judge: Steps of 32 comparisons, questions and drills.
         head: Steps of 32 pairs.
     """
 
     width: int
-    layers: int
+    heads: int
     drills: int
     judge: int
     head: int
 
 
 PLANS = {
-    "0.5m": Plan(96, 4, 400, 1700, 800),
-    "0.2m": Plan(64, 4, 500, 4000, 800),
-    "0.06m": Plan(32, 4, 600, 1500, 800),
+    "0.5m": Plan(96, 3, 800, 1600, 800),
+    "0.2m": Plan(64, 2, 800, 1600, 800),
+    "0.06m": Plan(32, 2, 800, 1600, 800),
 }
-POLICY, POLICY_STEPS = "0.2m", 600
-"""The policy: this size, and after its drills so many steps of 64 questions."""
+LAYERS = 4
+POLICY, POLICY_STEPS = Plan(64, 2, 500, 0, 0), 600
+"""The policy: its size, and after its drills so many steps of 64 questions."""
 HEAD_RATE = 0.5
 """Of the reward head, beside what is before it."""
 
@@ -77,14 +79,13 @@ def configured(plan: Plan, **changed: Any) -> Any:
     """The Qwen2 configuration of a size."""
     from transformers import Qwen2Config
 
-    heads = plan.width // 32
     return Qwen2Config(
         vocab_size=VOCABULARY,
         hidden_size=plan.width,
         intermediate_size=(8 * plan.width // 3 + 15) // 16 * 16,
-        num_hidden_layers=plan.layers,
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=plan.heads,
+        num_key_value_heads=plan.heads,
         max_position_embeddings=1024,
         rope_theta=10_000.0,
         tie_word_embeddings=True,
@@ -95,35 +96,25 @@ def configured(plan: Plan, **changed: Any) -> Any:
     )
 
 
-def drilled(plan: Plan, seed: int) -> Any:
+def drilled(plan: Plan, rows: Iterator[Row], seed: int) -> Any:
     """Stage 1, from random weights."""
     import torch
     from transformers import Qwen2ForCausalLM
 
     torch.manual_seed(seed)
     model = Qwen2ForCausalLM(configured(plan))
-    rows = map(drilling, count(first(seed)))
-    fit(
-        model,
-        batched(rows, 64, _length),
-        _writing_loss,
-        plan.drills,
-        label=f"{plan.width} drills",
-    )
+    batches = batched(rows, 48, _length)
+    label = f"{plan.width} drills"
+    fit(model, batches, _writing_loss, plan.drills, label=label)
     return model
 
 
-def judge(plan: Plan, base: Any, seed: int) -> Any:
+def judge(plan: Plan, seed: int) -> Any:
     """Stage 2: comparisons, and what a drilled model must not forget."""
-    model = _copied(base)
+    model = _copied(drilled(plan, _drills(seed), seed))
     rows = (_mixed(first(seed) + at, problem) for at, _, problem in _problems(seed, 1))
-    fit(
-        model,
-        batched(rows, 32, _length),
-        _writing_loss,
-        plan.judge,
-        label=f"{plan.width} judge",
-    )
+    batches = batched(rows, 32, _length)
+    fit(model, batches, _writing_loss, plan.judge, label=f"{plan.width} judge")
     return model
 
 
@@ -144,18 +135,30 @@ def head(plan: Plan, judged: Path, seed: int) -> Any:
     return model
 
 
-def policy(base: Any, steps: int, seed: int) -> Any:
+def policy(seed: int) -> Any:
     """Stage 4: questions as somebody careless works them out, half of them wrong."""
-    model = _copied(base)
+    drills = map(drilling, count(first(seed)))
+    model = _copied(drilled(POLICY, drills, seed))
     drawn = _problems(seed, 3)
     rows = (careless(first(seed) + at, problem) for at, _, problem in drawn)
-    fit(model, batched(rows, 64, _length), _writing_loss, steps, label="policy")
+    fit(model, batched(rows, 64, _length), _writing_loss, POLICY_STEPS, label="policy")
     return model
 
 
+def _drills(seed: int) -> Iterator[Row]:
+    """A judge's drills, either kind in turn."""
+    for at, _, problem in _problems(seed, 4):
+        number = first(seed) + at
+        yield quoting(number, problem) if at % 2 else drilling(number)
+
+
 def _mixed(number: int, problem: Problem) -> Row:
-    """In sixteen rows a drill, a question and fourteen comparisons."""
-    other = {0: lambda: drilling(number), 8: lambda: solving(problem)}
+    """In sixteen rows a drill of each kind, a question and thirteen comparisons."""
+    other = {
+        0: lambda: drilling(number),
+        4: lambda: quoting(number, problem),
+        8: lambda: solving(problem),
+    }
     return other.get(number % 16, lambda: judging(number, problem))()
 
 
@@ -226,13 +229,13 @@ def train(name: str, seed: int) -> None:
     torch.set_num_threads(1)  # so that the weights are the same on any number of cores
     started = time.monotonic()
     if name == "nano-solver":
-        write(policy(drilled(PLANS[POLICY], seed), POLICY_STEPS, seed), name, seed)
+        write(policy(seed), name, seed)
     elif name.startswith("nano-head-"):
         size = name.removeprefix("nano-head-")
         write(head(PLANS[size], WEIGHTS / f"rrm-nano-{size}", seed), name, seed)
     else:
-        plan = PLANS[name.removeprefix("rrm-nano-")]
-        write(judge(plan, drilled(plan, seed), seed), name, seed)
+        size = name.removeprefix("rrm-nano-")
+        write(judge(PLANS[size], seed), name, seed)
     print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
 
 

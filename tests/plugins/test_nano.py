@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
@@ -15,11 +15,13 @@ import pytest
 from rrm_harness import (
     Comparison,
     Completion,
+    Dataset,
     Engine,
     Example,
     Failure,
     Judgment,
     Message,
+    Rule,
     chat,
     evaluate,
     host,
@@ -97,7 +99,8 @@ class TestTheJudge:
             )
             thinking = text.partition("Think: ")[2].partition("<")[0]
             judge = host.default().build("judges", f"rrm-nano,thinking={thinking}")
-            example = _example(query, first, second)
+            answers = first.removesuffix("\n(1)"), second.removesuffix("\n(2)")
+            example = _example(query, *answers)
             (request,) = judge.render(Comparison.of(example))
 
             assert list(chat.encode(tokenizer, request).ids) == row.prompt
@@ -126,6 +129,19 @@ class TestTheJudge:
 
         assert result.results["accuracy_low"] > 0.6
 
+    @pytest.mark.parametrize("unfinished", ["", "1+2=3", "I do not know"])
+    def test_it_prefers_the_right_answer_to_none(
+        self, engine: Engine, unfinished: str
+    ) -> None:
+        rows = [
+            Example(str(at), (Message("user", asked.question),), texts, (0,))
+            for at, _, asked in islice(problems("test", 4), 20)
+            for texts in [(f"It is {asked.answer}", unfinished)]
+        ]
+        result = evaluate("rrm-nano", _Rows(rows), "both-orders", engine=engine)
+
+        assert result.results["accuracy"] > 0.8
+
     def test_marks_in_an_answer_stay_text(self, nano: Any) -> None:
         traces, tokens = nano
         judge = host.default().build("judges", "rrm-nano")
@@ -139,18 +155,17 @@ class TestTheJudge:
 class TestTraining:
     @pytest.fixture
     def plan(self, train: Any) -> Any:
-        return train.Plan(width=32, layers=1, drills=2, judge=2, head=2)
+        return train.Plan(width=16, heads=1, drills=2, judge=2, head=2)
 
     def test_the_same_seed_is_the_same_weights(self, train: Any, plan: Any) -> None:
-        one, two = (train.drilled(plan, seed=3).state_dict() for _ in range(2))
+        one, two = (train.judge(plan, seed=3).state_dict() for _ in range(2))
 
         assert all(bool((one[name] == two[name]).all()) for name in one)
 
     def test_what_it_writes_judges_and_scores_on_the_ordinary_engine(
         self, train: Any, plan: Any, tmp_path: Path
     ) -> None:
-        base = train.drilled(plan, seed=0)
-        train.write(train.judge(plan, base, 0), "rrm-nano-0.06m", 0, tmp_path)
+        train.write(train.judge(plan, 0), "rrm-nano-0.06m", 0, tmp_path)
         judged = tmp_path / "rrm-nano-0.06m"
         train.write(train.head(plan, judged, 0), "nano-head-0.06m", 0, tmp_path)
 
@@ -169,6 +184,7 @@ class TestTraining:
         drawn = next(problems("train", 5))[2]
 
         assert train.judging(7, drawn) == train.judging(7, drawn)
+        assert train.quoting(7, drawn) == train.quoting(7, drawn)
         assert train.drilling(7) == train.drilling(7) != train.drilling(8)
 
 
@@ -224,6 +240,18 @@ class TestThePolicy:
     @pytest.mark.parametrize("text", ["<think>1+2=?", "</think>", "It is 3 or 4", ""])
     def test_a_reply_without_an_answer_is_unparsable(self, text: str) -> None:
         assert self.parsed(text).failure is Failure.UNPARSABLE
+
+
+class _Rows(Dataset):
+    """These examples."""
+
+    name, revision, rule = "rows", "1", Rule("share", "half")
+
+    def __init__(self, rows: Sequence[Example]) -> None:
+        self.rows = rows
+
+    def examples(self) -> Iterator[Example]:
+        return iter(self.rows)
 
 
 @contextmanager
