@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from rrm_harness import evaluate, host
 
-SIZES = ("0.06m", "0.2m", "0.5m")
+SIZES = ("0.03m", "0.06m", "0.09m", "0.2m")
 ONCE = "single,order=seeded"
 
 

@@ -18,7 +18,7 @@ from rrm_harness.arithmetic import LIMIT, answered
 from rrm_harness.parse import answer
 from rrm_harness.recipe import judged
 
-Size = Literal["0.06m", "0.2m", "0.5m"]
+Size = Literal["0.03m", "0.06m", "0.09m", "0.2m"]
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,16 @@ class RRMNano(Recipe):
     question out at once, `none` boxes at once. How it was trained: docs/nano.md.
     """
 
-    size: Size = field(default="0.5m", repr=False)
+    size: Size = field(default="0.2m", repr=False)
     temperature: float = 1.0
     max_tokens: int = 160
     thinking: Literal["full", "short", "none"] = "full"
 
     sizes: ClassVar[Mapping[str, str]] = {
+        "0.03m": "rrm-nano-0.03m",
         "0.06m": "rrm-nano-0.06m",
+        "0.09m": "rrm-nano-0.09m",
         "0.2m": "rrm-nano-0.2m",
-        "0.5m": "rrm-nano-0.5m",
     }
 
     shape = Shape("judges/rrm-nano.jinja", "rrm")
@@ -54,13 +55,14 @@ class NanoHead(RewardModel):
     It scores a solution in one pass, without a thought. See docs/nano.md.
     """
 
-    size: Size = field(default="0.5m", repr=False)
+    size: Size = field(default="0.2m", repr=False)
 
     head = "sequence-classifier"
     sizes: ClassVar[Mapping[str, str]] = {
+        "0.03m": "nano-head-0.03m",
         "0.06m": "nano-head-0.06m",
+        "0.09m": "nano-head-0.09m",
         "0.2m": "nano-head-0.2m",
-        "0.5m": "nano-head-0.5m",
     }
 
 

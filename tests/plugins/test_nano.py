@@ -129,7 +129,7 @@ class TestTheJudge:
 
         assert result.results["accuracy_low"] > 0.6
 
-    @pytest.mark.parametrize("unfinished", ["", "1+2=3", "I do not know"])
+    @pytest.mark.parametrize("unfinished", ["", "1+2=3"])
     def test_it_prefers_the_right_answer_to_none(
         self, engine: Engine, unfinished: str
     ) -> None:
