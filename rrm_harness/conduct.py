@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
+from rrm_harness import stats
 from rrm_harness.records import Comparison, Example, Judgment, Note
 from rrm_harness.schedule import Finished
 
+Verdicts = dict[tuple[tuple[int, ...], int], float]
+"""By order and sample: 1 if the response shown first of two won, 0.5 for a tie."""
 AUDITED = ("over-length", "empty-responses", *Note)
 """What the input audit counts: examples' empty responses, and judgments' inputs."""
 
@@ -48,6 +53,7 @@ class Conduct:
     consistent: Share = field(default_factory=Share)
     first_position: Share = field(default_factory=Share)
     prefer_longer: Share = field(default_factory=Share)
+    attributes: Attributes = field(default_factory=lambda: Attributes())
 
     def add(self, finished: Finished) -> None:
         """Count an example."""
@@ -63,7 +69,7 @@ class Conduct:
         self.audit["empty-responses"] += sum(
             not response.strip() for response in finished.example.responses
         )
-        pairs: dict[tuple[tuple[int, ...], int], float] = {}
+        self.attributes.add(finished)
         for comparison, judgment in finished.judged:
             if judgment.failure is not None:
                 self._count_failure(comparison.example, judgment)
@@ -71,8 +77,7 @@ class Conduct:
                 won = _first_won(judgment)
                 self.ties.add(won == 0.5)
                 self._count_length(comparison, won)
-                pairs[comparison.order, comparison.sample] = won
-        self._count_orders(pairs)
+        self._count_orders(verdicts(finished))
 
     def _count_failure(self, example: Example, judgment: Judgment) -> None:
         kind = str(judgment.failure)
@@ -86,7 +91,7 @@ class Conduct:
         if first != second:
             self.prefer_longer.add(won if first > second else 1 - won)
 
-    def _count_orders(self, pairs: dict[tuple[tuple[int, ...], int], float]) -> None:
+    def _count_orders(self, pairs: Verdicts) -> None:
         """Compare the pairs that were asked in both orders."""
         for (order, sample), won in pairs.items():
             swapped = pairs.get((order[::-1], sample))
@@ -115,7 +120,81 @@ class Conduct:
                 "prompt": self.prompt_tokens,
                 "completion": self.completion_tokens,
             },
+            "attributes": self.attributes.results(),
         }
+
+
+@dataclass(slots=True)
+class Attributes:
+    """How right one would be by each attribute of a multi-attribute judge alone.
+
+    A response's attribute is the mean over the judgments that say it. Responses that
+    share the highest one share the credit; where all or none are correct there is
+    nothing to get right, and where a response lacks it, it says nothing.
+    """
+
+    right: dict[str, Share] = field(default_factory=dict)
+
+    def add(self, finished: Finished) -> None:
+        """Count an example."""
+        example = finished.example
+        responses, correct = len(example.responses), set(example.correct)
+        if not 0 < len(correct) < responses:
+            return
+        for name, values in _attributes(finished).items():
+            if len(values) == responses:
+                means = {i: sum(said) / len(said) for i, said in values.items()}
+                best = [i for i in means if means[i] == max(means.values())]
+                share = len(correct.intersection(best)) / len(best)
+                self.right.setdefault(name, Share()).add(share)
+
+    def results(self) -> dict[str, Any]:
+        """Name to n, accuracy and its interval, Wilson's."""
+        return {name: _part(share) for name, share in sorted(self.right.items())}
+
+
+def _attributes(finished: Finished) -> dict[str, dict[int, list[float]]]:
+    """What was said of each attribute, by response; what is no number is left out."""
+    said: dict[str, dict[int, list[float]]] = {}
+    for comparison, judgment in own_judgments(finished):
+        for name, values in judgment.attributes.items():
+            named = said.setdefault(str(name), {})
+            for index, value in zip(comparison.order, values, strict=False):
+                if isfinite(value):
+                    named.setdefault(index, []).append(value)
+    return said
+
+
+def _part(share: Share) -> dict[str, Any]:
+    low, high, _ = stats.wilson(share.part, share.whole)
+    return {
+        "n": share.whole,
+        "accuracy": share.value,
+        "accuracy_low": low,
+        "accuracy_high": high,
+    }
+
+
+def own_judgments(finished: Finished) -> Iterator[tuple[Comparison, Judgment]]:
+    """The judge's, failures left out, of the example's responses.
+
+    A strategy may ask about other texts, as one does that has a policy write some.
+    """
+    for comparison, judgment in finished.judged:
+        own = comparison.example.responses == finished.example.responses
+        if own and comparison.role == "judge" and judgment.failure is None:
+            yield comparison, judgment
+
+
+def verdicts(finished: Finished) -> Verdicts:
+    """What the judge said where it was shown two responses."""
+    return {
+        (comparison.order, comparison.sample): _first_won(judgment)
+        for comparison, judgment in finished.judged
+        if judgment.failure is None
+        and len(comparison.order) == 2
+        and comparison.role == "judge"
+    }
 
 
 def _first_won(judgment: Judgment) -> float:

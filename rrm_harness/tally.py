@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+from rrm_harness.bias import Bias
+from rrm_harness.calibration import Calibration
 from rrm_harness.conduct import Conduct
 from rrm_harness.metrics import Numbers, Rule, Scored
 from rrm_harness.records import Failure
@@ -23,6 +25,8 @@ class Tally:
         self._skipped = skipped
         self._rows: list[Scored] = []
         self._conduct = Conduct()
+        self._calibration = Calibration()
+        self._bias = Bias()
 
     @property
     def examples(self) -> int:
@@ -35,11 +39,12 @@ class Tally:
         if row.failure in self._skipped:
             row = replace(row, credit=None)
         self._rows.append(row)
-        self._conduct.add(finished)
+        for each in (self._conduct, self._calibration, self._bias):
+            each.add(finished)
         return _line(finished, row)
 
     def results(self) -> dict[str, Any]:
-        """Return the benchmark's numbers and the judge's conduct, ready for JSON."""
+        """Return the benchmark's numbers and how the judge behaved, ready for JSON."""
         ties = sum(row.tied for row in self._rows)
         failed = sum(row.failure is not None for row in self._rows)
         return {
@@ -48,6 +53,8 @@ class Tally:
             "tie_rate": ties / len(self._rows),
             "failed_examples": failed,
             **self._conduct.results(),
+            "calibration": self._calibration.results(),
+            "bias": self._bias.results(),
         }
 
     def _numbers(self) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """Conduct: what the judge did, counted by hand."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrm_harness import Comparison, Example, Failure, Judgment, Message, Outcome
+from rrm_harness import Comparison, Example, Failure, Judgment, Message, Outcome, stats
 from rrm_harness.conduct import Conduct
+from rrm_harness.report import tables
 from rrm_harness.schedule import Finished
 
 A, B, TIE = (1.0, 0.0), (0.0, 1.0), (0.5, 0.5)
@@ -191,3 +194,93 @@ def test_nothing_counted_is_no_share() -> None:
 
     shares = [name for name in found if name.endswith(("_rate", "_consistency"))]
     assert {found[name] for name in shares} == {None}
+
+
+def said(
+    attributes: dict[str, tuple[float, ...]],
+    correct: tuple[int, ...] = (0,),
+    responses: int = 2,
+    order: tuple[int, ...] = (),
+) -> Finished:
+    """One judgment with attributes, in the order given unless told."""
+    example = Example("x", (), tuple("abcdefgh"[:responses]), correct)
+    shown = Comparison.of(example).only(*(order or range(responses)))
+    judgment = Judgment((0.0,) * len(shown.order), attributes=attributes)
+    return Finished(example, Outcome(), [(shown, judgment)])
+
+
+def attributes(*finished: Finished) -> dict[str, float]:
+    found: Any = results(*finished)["attributes"]
+    return {name: each["accuracy"] for name, each in found.items()}
+
+
+def test_each_attribute_has_the_accuracy_of_choosing_by_it_alone() -> None:
+    found = attributes(
+        said({"helpful": (0.9, 0.1), "verbose": (1.0, 3.0)}),
+        said({"helpful": (0.2, 0.8), "verbose": (1.0, 3.0)}),
+        said({"helpful": (0.9, 0.1), "verbose": (2.0, 2.0)}),
+    )
+
+    assert found == {"helpful": pytest.approx(2 / 3), "verbose": pytest.approx(0.5 / 3)}
+
+
+def test_an_attributes_interval_is_wilsons() -> None:
+    pairs = [said({"helpful": (0.9, 0.1)})] * 7 + [said({"helpful": (0.1, 0.9)})] * 3
+
+    found: Any = results(*pairs)["attributes"]
+
+    low, high, _ = stats.wilson(7, 10)
+    assert found == {
+        "helpful": {
+            "n": 10,
+            "accuracy": 0.7,
+            "accuracy_low": low,
+            "accuracy_high": high,
+        }
+    }
+
+
+def test_attributes_are_of_the_responses_and_not_of_the_places() -> None:
+    assert attributes(said({"helpful": (0.1, 0.9)}, order=(1, 0))) == {"helpful": 1.0}
+
+
+def test_the_best_of_several_by_an_attribute_shares_its_ties() -> None:
+    assert attributes(said({"helpful": (1.0, 1.0, 1.0, 0.0)}, responses=4)) == {
+        "helpful": pytest.approx(1 / 3)
+    }
+
+
+def test_responses_that_are_scored_alone_are_compared_by_attribute() -> None:
+    first, second = (
+        said({"helpful": (value,)}, order=(place,))
+        for place, value in enumerate([0.4, 0.6])
+    )
+    first.judged += second.judged
+
+    assert attributes(first) == {"helpful": 0.0}
+
+
+@pytest.mark.parametrize(
+    "finished",
+    [
+        said({"helpful": (0.4,)}, order=(0,)),
+        said({"helpful": (float("nan"), 0.4)}),
+        said({"helpful": (0.9, 0.4)}, correct=()),
+        said({"helpful": (0.9, 0.4)}, correct=(0, 1)),
+        said({}),
+    ],
+)
+def test_what_cannot_be_right_or_wrong_by_an_attribute_is_not_counted(
+    finished: Finished,
+) -> None:
+    assert attributes(finished) == {}
+
+
+def test_attributes_are_shown_as_parts_of_a_run() -> None:
+    found = results(said({"helpful": (0.9, 0.1)}))
+
+    shown = list(tables.parts({"sections": {}, "subsets": {}, **found}))
+
+    assert [(each["name"], each["accuracy"]) for each in shown] == [
+        ("by attribute helpful", "100.00")
+    ]

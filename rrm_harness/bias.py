@@ -1,0 +1,311 @@
+"""Bias: what moves a judge's verdicts besides what the responses say.
+
+Position: the place in which a response is shown. Length: its number of characters.
+"""
+
+from __future__ import annotations
+
+import warnings
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import Any
+
+from rrm_harness import chance, stats
+from rrm_harness.calibration import LEAST, numbered, one_right, rightness
+from rrm_harness.conduct import own_judgments, verdicts
+from rrm_harness.records import Comparison
+from rrm_harness.schedule import Finished
+
+FOLDS = 5
+
+
+@dataclass(slots=True)
+class Bias:
+    """Position and length, over a run's judged pairs."""
+
+    position: Position = field(default_factory=lambda: Position())
+    length: Length = field(default_factory=lambda: Length())
+
+    def add(self, finished: Finished) -> None:
+        """Count an example."""
+        self.position.add(finished)
+        self.length.add(finished)
+
+    def results(self) -> dict[str, Any]:
+        """Both as results.json has them; None where the data do not allow."""
+        return {"position": self.position.results(), "length": self.length.results()}
+
+
+@dataclass(slots=True)
+class Position:
+    """How often the place shown decided, by comparisons of two responses.
+
+    Pairs that were asked in one order say something if that order was drawn from the
+    run's seed, as `order=seeded` does: a judge that does not look at places then lets
+    the response shown first win half the time, whatever it prefers and however often it
+    is asked, and the number of its wins is binomial. Pairs that were asked in both
+    orders say something where both verdicts name the same place: without a bias that is
+    the first as often as the second. There each example has one voice, the place that
+    won more of them, for its verdicts depend on each other.
+    """
+
+    seeded: bool = True
+    decided: int = 0
+    first: int = 0
+    pairs: int = 0
+    flips: int = 0
+    to_first: int = 0
+    to_second: int = 0
+
+    def add(self, finished: Finished) -> None:
+        """Count an example."""
+        asked = {
+            (comparison.order, comparison.sample): comparison
+            for comparison, _ in finished.judged
+        }
+        said = verdicts(finished)
+        net = 0
+        for (order, sample), won in said.items():
+            reverse = (order[::-1], sample)
+            if reverse not in asked:
+                self.seeded = self.seeded and _drawn(asked[order, sample])
+                self.decided += won != 0.5
+                self.first += won == 1
+            elif reverse in said and order[0] < order[1]:
+                self.pairs += 1
+                self.flips += won != 1 - said[reverse]
+                net += int(won == said[reverse] == 1) - int(won == said[reverse] == 0)
+        self.to_first += net > 0
+        self.to_second += net < 0
+
+    def results(self) -> dict[str, Any]:
+        """What was asked once in seeded orders, and what was asked in both."""
+        return {
+            "seeded_orders": self._seeded_orders(),
+            "both_orders": self._both_orders(),
+        }
+
+    def _seeded_orders(self) -> dict[str, Any] | None:
+        """The rate at which the first shown wins, ties left out; an exact test."""
+        if not self.seeded or self.decided < LEAST:
+            return None
+        low, high, _ = stats.wilson(self.first, self.decided)
+        return {
+            "n": self.decided,
+            "first_rate": self.first / self.decided,
+            "first_rate_low": low,
+            "first_rate_high": high,
+            "p": _even(self.first, self.decided),
+        }
+
+    def _both_orders(self) -> dict[str, Any] | None:
+        """Verdicts that changed with the order, and to which place they went."""
+        if not self.pairs:
+            return None
+        whole = self.to_first + self.to_second
+        return {
+            "n": self.pairs,
+            "flips": self.flips,
+            "flip_rate": self.flips / self.pairs,
+            "to_first": self.to_first,
+            "to_second": self.to_second,
+            "p": _even(self.to_first, whole) if whole else None,
+        }
+
+
+def _drawn(shown: Comparison) -> bool:
+    """Whether a pair stands in the order that is drawn for it from the run's seed."""
+    return shown.only(*sorted(shown.order)).shuffled().order == shown.order
+
+
+def _even(part: int, whole: int) -> float:
+    """The p-value of so many heads of a fair coin: two-sided, exact."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(part, whole).pvalue)
+
+
+@dataclass(slots=True)
+class Length:
+    """How length and being right go together, over pairs with one correct response.
+
+    Lengths are in characters. It keeps three numbers and the cluster of each example.
+    """
+
+    _right: array[float] = field(default_factory=lambda: array("d"))
+    _correct: array[float] = field(default_factory=lambda: array("d"))
+    _wrong: array[float] = field(default_factory=lambda: array("d"))
+    _clusters: list[str] = field(default_factory=list)
+
+    def add(self, finished: Finished) -> None:
+        """Count an example, if something about it was asked and answered."""
+        example, outcome = finished.example, finished.outcome
+        asked = any(True for _ in own_judgments(finished))
+        if not one_right(example) or not outcome.winners or not asked:
+            return
+        (correct,) = example.correct
+        self._right.append(rightness(finished))
+        self._correct.append(len(example.responses[correct]))
+        self._wrong.append(len(example.responses[1 - correct]))
+        self._clusters.append(example.cluster or example.id)
+
+    def results(self) -> dict[str, Any] | None:
+        """Length bias; None with fewer prompts than LEAST, or of equal lengths only."""
+        import numpy
+
+        right, correct, wrong = map(
+            numpy.array, (self._right, self._correct, self._wrong)
+        )
+        if len(set(self._clusters)) < LEAST or (correct == wrong).all():
+            return None
+        longer, shorter = correct > wrong, correct < wrong
+        unequal = longer | shorter
+        return {
+            "n": int(unequal.sum()),
+            "longer_chosen": float(
+                numpy.where(longer, right, 1 - right)[unequal].mean()
+            ),
+            "longer_correct": float(longer[unequal].mean()),
+            "correct_longer": self._part(right, longer, "longer"),
+            "correct_shorter": self._part(right, shorter, "shorter"),
+            "length_only": self._part(
+                guessed_by_length(correct, wrong, self._clusters),
+                numpy.full(len(right), True),
+                "length only",
+            ),
+            "controlled": at_equal_length(right, correct - wrong, self._clusters),
+        }
+
+    def _part(self, values: Any, chosen: Any, name: str) -> dict[str, Any] | None:
+        """The mean of the chosen values and its interval; None without any.
+
+        Wilson's, on prompts where an interval by prompts has nothing to vary.
+        """
+        if not chosen.any():
+            return None
+        clusters = [self._clusters[place] for place in chosen.nonzero()[0]]
+        mean, prompts = float(values[chosen].mean()), len(set(clusters))
+        interval = stats.wilson(mean * prompts, prompts)
+        if prompts < len(clusters) and 0 < mean < 1:
+            rng = stats.generator("bootstrap", "length bias", name)
+            draws = stats.resampled_mean(list(values[chosen]), clusters, rng)
+            interval = stats.percentile_interval(draws, "bootstrap by prompt")
+        return {
+            "n": len(clusters),
+            "accuracy": mean,
+            "accuracy_low": interval.low,
+            "accuracy_high": interval.high,
+        }
+
+
+def guessed_by_length(correct: Any, wrong: Any, clusters: Sequence[str]) -> Any:
+    """Which pairs a logistic regression on lengths gets right: 1, 0, or 0.5 for a tie.
+
+    It sees the differences of the lengths and of their logarithms, and whether a
+    difference favors one response must not depend on which of them is called first, so
+    it has no intercept. Each pair is guessed by a fit on the other of FOLDS keyed
+    folds of prompts. Two invented pairs, one of each difference and undecided, keep
+    weights finite where length tells everything (Greenland and Mansournia 2015).
+
+    Args:
+        correct: Lengths of the correct responses, shape (pairs,).
+        wrong: Lengths of the others, shape (pairs,).
+        clusters: The prompts.
+
+    Returns:
+        Shape (pairs,).
+    """
+    import numpy
+
+    differences = numpy.stack([correct - wrong, numpy.log1p(correct)], axis=1)
+    differences[:, 1] -= numpy.log1p(wrong)
+    fold = numpy.array([chance.seed("length fold", each) % FOLDS for each in clusters])
+    guessed = numpy.full(len(fold), 0.5)
+    for number in set(fold.tolist()):
+        train, test = differences[fold != number], differences[fold == number]
+        scale = numpy.sqrt((train**2).mean(axis=0))
+        if len(train) == 0 or not scale.all():
+            continue  # nothing to learn from
+        asked = numpy.concatenate([train / scale, numpy.eye(2)])
+        answered = numpy.concatenate([numpy.ones(len(train)), [0.5, 0.5]])
+        weights = _logistic(answered, asked).params
+        guessed[fold == number] = (numpy.sign(test / scale @ weights) + 1) / 2
+    return guessed
+
+
+def at_equal_length(
+    right: Any, difference: Any, clusters: Sequence[str]
+) -> dict[str, Any] | None:
+    """Accuracy as a logistic regression predicts it for responses of equal length.
+
+    The regression is of being right on tanh(d / sd(d)), where d is the correct
+    response's length less the other's, with a variance that is robust to prompts with
+    several pairs. A slope above 0 is a judge that is right more often when the right
+    one is longer, as one that likes length is. It is in the spirit of AlpacaEval's
+    length-controlled win rate (Dubois et al. 2024, arXiv 2404.04475, section 3), which
+    also knows how hard each question is.
+
+    Args:
+        right: 1, 0, or 0.5 for a tie, shape (pairs,).
+        difference: d, shape (pairs,).
+        clusters: The prompts.
+
+    Returns:
+        None if there is no such fit: there are fewer prompts than LEAST, all
+        differences have one sign, or one of them parts right from wrong.
+    """
+    import numpy
+
+    if len(set(clusters)) < LEAST or not _both_signs(difference):
+        return None
+    if _parted(difference[right > 0], difference[right < 1]):
+        return None
+    slope = numpy.tanh(difference / difference.std())
+    asked = numpy.stack([numpy.ones(len(slope)), slope], axis=1)
+    fit = _logistic(
+        right, asked, cov_type="cluster", cov_kwds={"groups": numbered(clusters)}
+    )
+    sure = numpy.isfinite([*fit.bse, *fit.pvalues]).all()  # not where all are ties
+    if not fit.converged or not sure:
+        return None
+    spread = NormalDist().inv_cdf((1 + stats.LEVEL) / 2) * fit.bse
+    ends = (fit.params - spread, fit.params + spread)
+    low, accuracy, high = (
+        float(1 / (1 + numpy.exp(-each[0]))) for each in (ends[0], fit.params, ends[1])
+    )
+    return {
+        "n": len(right),
+        "accuracy": accuracy,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "slope": float(fit.params[1]),
+        "slope_low": float(ends[0][1]),
+        "slope_high": float(ends[1][1]),
+        "p": float(fit.pvalues[1]),
+    }
+
+
+def _both_signs(difference: Any) -> bool:
+    return bool(difference.min() < 0 < difference.max())
+
+
+def _parted(right: Any, wrong: Any) -> bool:
+    """Whether a length difference parts the right from the wrong, or one is empty."""
+    if not len(right) or not len(wrong):
+        return True
+    return bool(right.min() >= wrong.max() or wrong.min() >= right.max())
+
+
+def _logistic(answered: Any, asked: Any, **options: Any) -> Any:
+    """Fit a logistic regression by statsmodels; its warnings are for its callers.
+
+    A generalized linear model, as statsmodels' Logit has no place for a half.
+    """
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return GLM(answered, asked, family=Binomial()).fit(**options)
