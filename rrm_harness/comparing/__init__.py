@@ -1,0 +1,1 @@
+"""Finished runs set against each other: differences, tests, agreement, ranks."""

@@ -1,0 +1,221 @@
+"""Two runs on the same examples: how far apart they are, and whether that is noise."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+from rrm_harness import stats
+from rrm_harness.metrics import Rule, Scored
+
+POWER = 0.8
+SIGNIFICANT = 1 - stats.LEVEL
+REACH = NormalDist().inv_cdf((1 + stats.LEVEL) / 2) + NormalDist().inv_cdf(POWER)
+"""Standard errors between no difference and one that is found with this power."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first run's headline less the second's, −1 to 1, with its 95 % interval.
+
+    `error` is the standard error, None where no prompt differs from another, so that
+    there is nothing to estimate it from.
+    """
+
+    value: float
+    low: float
+    high: float
+    error: float | None
+
+    @property
+    def smallest(self) -> float | None:
+        """The smallest true difference that is found in 80 % of such comparisons.
+
+        (z(0.975) + z(0.8)) × the standard error: two-sided, at 5 %, by the normal
+        approximation. Source: J. M. Bland, An Introduction to Medical Statistics,
+        ch. 18; for paired shares the error is the one of the discordant pairs.
+        """
+        return None if self.error is None else REACH * self.error
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the interval includes no difference at all."""
+        return self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Discordance:
+    """Where two runs part, over the examples that both have right or wrong.
+
+    Args:
+        first_only: Examples that the first alone has right.
+        second_only: Those that the second alone has right.
+        ties: Examples left out because a credit is neither 0 nor 1.
+        unscored: Examples left out because the rule gives one of the two no credit.
+        by_example: McNemar's exact p, for which each example stands alone.
+        by_prompt: The exact p where examples of a prompt do not: the same if each has
+            a prompt of its own.
+    """
+
+    first_only: int
+    second_only: int
+    ties: int
+    unscored: int
+    by_example: float
+    by_prompt: float
+
+
+def difference(
+    rule: Rule, first: Sequence[Scored], second: Sequence[Scored]
+) -> Difference:
+    """Compare two runs' headlines by a paired bootstrap.
+
+    Whole prompts are redrawn within subsets, the same ones for both runs, so what is
+    hard for both cancels out.
+
+    Args:
+        rule: How subsets become the headline.
+        first: A run's rows, at least one with credit.
+        second: Another run's rows of the same examples in the same order.
+    """
+    prompts = _prompts(first, second)
+    drawn = {subset: _redrawn(subset, sums) for subset, sums in prompts.items()}
+    ours, theirs = (_headlines(rule, drawn, run) for run in (0, 1))
+    value, draws = float(ours[0] - theirs[0]), ours[1:] - theirs[1:]
+    low, high, _ = stats.percentile_interval(draws, "")
+    if high - low > 1e-12:
+        return Difference(value, low, high, float(draws.std(ddof=1)))
+    room = stats.wilson(0, sum(map(len, prompts.values()))).high
+    return Difference(value, max(-1.0, value - room), min(1.0, value + room), None)
+
+
+def _prompts(first: Sequence[Scored], second: Sequence[Scored]) -> dict[str, Any]:
+    """Of each subset an array (prompts, 4): each run's sum of credits, and count."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(
+        lambda: defaultdict(lambda: [0.0] * 4)
+    )
+    for rows in zip(first, second, strict=True):
+        sums = found[rows[0].subset][rows[0].cluster]
+        for run, row in enumerate(rows):
+            if row.credit is not None:
+                sums[2 * run] += row.credit
+                sums[2 * run + 1] += 1
+    import numpy
+
+    return {
+        subset: numpy.array([*sums.values()]) for subset, sums in sorted(found.items())
+    }
+
+
+def _redrawn(subset: str, sums: Any) -> Any:
+    """The subset's sums as they are, and over draws of its prompts.
+
+    Prompts with equal sums are interchangeable, so how often each kind is drawn is
+    multinomial. The key is the subset alone: a pair has the same interval in any
+    company.
+
+    Returns:
+        An array (1 + stats.RESAMPLES, 4).
+    """
+    import numpy
+
+    kinds, counts = numpy.unique(sums, axis=0, return_counts=True)
+    rng = stats.generator("paired bootstrap", subset)
+    picks = rng.multinomial(len(sums), counts / len(sums), size=stats.RESAMPLES)
+    return numpy.vstack([counts, picks]) @ kinds
+
+
+def _headlines(rule: Rule, drawn: dict[str, Any], run: int) -> Any:
+    """A run's headline as it is, and over all draws: an array (1 + RESAMPLES,)."""
+    import numpy
+
+    means, counts = {}, {}
+    for subset, sums in drawn.items():
+        worth, sizes = sums[:, 2 * run], sums[:, 2 * run + 1]
+        if not sizes[0]:  # the rule left the whole subset out
+            continue
+        counts[subset] = int(sizes[0])
+        # draws of nothing but prompts that were left out stay at the mean
+        observed = numpy.full(len(sums), worth[0] / sizes[0])
+        means[subset] = numpy.divide(worth, sizes, out=observed, where=sizes > 0)
+    return rule.headline(means, counts)
+
+
+def discordance(first: Sequence[Scored], second: Sequence[Scored]) -> Discordance:
+    """Count where two runs part, and test whether one is right more often.
+
+    Args:
+        first: A run's rows.
+        second: Another run's rows of the same examples in the same order.
+    """
+    parted: Counter[float] = Counter()
+    prompts: Counter[tuple[str, str]] = Counter()
+    ties = unscored = 0
+    for one, other in zip(first, second, strict=True):
+        if one.credit is None or other.credit is None:
+            unscored += 1
+        elif {one.credit, other.credit} <= {0.0, 1.0}:
+            apart = int(one.credit - other.credit)
+            parted[apart] += 1
+            prompts[one.subset, one.cluster] += apart
+        else:
+            ties += 1
+    return Discordance(
+        parted[1],
+        parted[-1],
+        ties,
+        unscored,
+        mcnemar(parted[1], parted[-1]),
+        swapped(prompts.values()),
+    )
+
+
+def mcnemar(first_only: int, second_only: int) -> float:
+    """Return the two-sided p of McNemar's exact test.
+
+    Source: Q. McNemar, Psychometrika 12 (1947), 153-157; exact: the binomial's.
+    """
+    from statsmodels.stats.contingency_tables import mcnemar as test
+
+    return float(test([[0, first_only], [second_only, 0]], exact=True).pvalue)
+
+
+def swapped(apart: Collection[int]) -> float:
+    """Return the two-sided exact p of prompts' differences, were the judges alike.
+
+    Then swapping the two judges on any prompt is as likely as not; the p is the share
+    of all such swaps that part the judges at least as far. It is counted, not drawn.
+    With one example to a prompt it is McNemar's exact test.
+
+    Args:
+        apart: Of each prompt, how many more examples the first had right.
+
+    Source: the randomization test by E. J. G. Pitman, JRSS Suppl. 4 (1937), 119-130.
+    """
+    import numpy
+    from scipy.stats import binom
+
+    chances: Any = numpy.ones(
+        1
+    )  # of each sum of what prompts that the first wins are worth
+    for worth, count in sorted(Counter(map(abs, apart)).items()):
+        if worth:
+            wins = numpy.zeros(worth * count + 1)
+            wins[::worth] = binom.pmf(numpy.arange(count + 1), count, 0.5)
+            chances = numpy.convolve(chances, wins)
+    total = len(chances) - 1
+    far = abs(2 * numpy.arange(total + 1) - total) >= abs(sum(apart))
+    return min(1.0, float(chances[far].sum()))
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """Correct p values so that the chance of any false finding is at most 5 %.
+
+    Source: S. Holm, Scandinavian Journal of Statistics 6 (1979), 65-70.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(each) for each in multipletests(chances, method="holm")[1]]
