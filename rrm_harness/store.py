@@ -12,12 +12,12 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from rrm_harness.errors import StoreError
 from rrm_harness.records import Comparison, Completion, Judgment
@@ -177,6 +177,40 @@ def holds_judgments(path: Path) -> bool:
         database.close()
 
 
+class Kept(NamedTuple):
+    """A row of a store: what was asked, the scores or the failure, and the text."""
+
+    example: str
+    shown: tuple[int, ...]
+    sample: int
+    scores: tuple[float, ...]
+    failure: str
+    text: str
+
+
+def kept(path: Path) -> Iterator[Kept]:
+    """Yield every judgment, then every failure of a store, to read and not to serve.
+
+    What has the same content is there once, under the example that asked it first.
+
+    Raises:
+        StoreError: It is missing, no store, or damaged.
+    """
+    rows = """
+        SELECT example, shown, sample, scores, '', text FROM judgments UNION ALL
+        SELECT example, shown, sample, '[]', kind, text FROM failures"""
+    with closing(_open(path, writable=False)) as database:
+        try:
+            for example, shown, sample, scores, failure, text in database.execute(rows):
+                order = tuple(map(int, shown.split(",")))
+                told = tuple(json.loads(scores))
+                yield Kept(_text(example), order, sample, told, failure, _text(text))
+        except sqlite3.Error as error:
+            raise _explained(path, error) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise _damaged(path, str(error)) from error
+
+
 def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?mode={'rwc' if writable else 'ro'}"
     with ExitStack() as on_error:
@@ -228,8 +262,8 @@ def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | No
     if row is None:
         return None
     try:
-        text = row[1].decode(*_UTF8) if isinstance(row[1], bytes) else row[1]
-        return Judgment(tuple(json.loads(row[0])), None, text, _loaded(row[2]))
+        scores = tuple(json.loads(row[0]))
+        return Judgment(scores, None, _text(row[1]), _loaded(row[2]))
     except (AttributeError, TypeError, ValueError) as error:
         raise _damaged(path, str(error)) from error
 
@@ -271,6 +305,11 @@ def _storable(text: str) -> str | bytes:
     except UnicodeEncodeError:
         return text.encode(*_UTF8)
     return text
+
+
+def _text(stored: str | bytes) -> str:
+    """The text that `_storable` stored."""
+    return stored.decode(*_UTF8) if isinstance(stored, bytes) else stored
 
 
 def _explained(path: Path, error: sqlite3.Error) -> StoreError:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rrm_harness import prompts
+from rrm_harness.report.cells import (
+    add,
+    interval,
+    markdown_cell,
+    markdown_cells,
+    percent,
+    table,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 Results = Mapping[str, Any]
 TEXTS = ("dataset", "judge", "strategy")
@@ -47,7 +54,7 @@ def _failures(results: Results) -> Iterator[str]:
     yield (
         f"{failed} of {results['comparisons']} comparisons have no judgment ({kinds});"
         " had they all been right or wrong, the headline would lie between"
-        f" {_percent(low)} and {_percent(high)}.{ASKED_AGAIN}"
+        f" {percent(low)} and {percent(high)}.{ASKED_AGAIN}"
     )
     for kind, first in results["first_failures"].items():
         yield f"The first {kind}: {first}"
@@ -84,14 +91,14 @@ def _baselines(results: Results) -> Iterator[str]:
     first = results["baselines"].get("first")
     if first is not None and first > 0.9:
         yield (
-            f"A judge that always answers 'the first' scores {_percent(first)} here:"
+            f"A judge that always answers 'the first' scores {percent(first)} here:"
             " the order gives the answer away; use order=seeded or both-orders."
         )
     high = results["accuracy_high"]
     for name, baseline in results["baselines"].items():
         if high is not None and baseline is not None and baseline > high:
             yield (
-                f"The trivial judge '{name}' scores {_percent(baseline)}, above this"
+                f"The trivial judge '{name}' scores {percent(baseline)}, above this"
                 " one's interval."
             )
 
@@ -103,23 +110,34 @@ def row(results: Results) -> dict[str, str]:
         "judge": str(results["judge"]),
         "strategy": str(results["strategy"]),
         "n": f"{results['n']:,}",
-        "accuracy": _percent(results["accuracy"]),
+        "accuracy": percent(results["accuracy"]),
         "interval": _interval(results),
-        "bounds": "–".join(_percent(bound) for bound in results["bounds"]),
+        "bounds": "–".join(percent(bound) for bound in results["bounds"]),
         "failed": f"{sum(results['failures'].values()):,}",
         "comparisons": f"{results['comparisons']:,}",
         "cached": _share(results["cached"], results["judgments"]),
     }
 
 
+def trivial(results: Results) -> Iterator[dict[str, str]]:
+    """The trivial judges' lines, to stand under the run's own in its table."""
+    for name, accuracy in results["baselines"].items():
+        yield {
+            **dict.fromkeys((*TEXTS, *NUMBERS), ""),
+            "judge": f"{name} (trivial)",
+            "accuracy": percent(accuracy),
+        }
+
+
 def parts(results: Results) -> Iterator[dict[str, str]]:
-    """Sections and subsets, each with its interval."""
-    for kind in ("sections", "subsets"):
-        for name, part in results[kind].items():
+    """Sections, subsets and a judge's attributes, each with its interval."""
+    kinds = {"sections": "section ", "subsets": "", "attributes": "by attribute "}
+    for kind, title in kinds.items():
+        for name, part in results.get(kind, {}).items():
             yield {
-                "name": f"section {name}" if kind == "sections" else name,
+                "name": title + name,
                 "n": f"{part['n']:,}",
-                "accuracy": _percent(part["accuracy"]),
+                "accuracy": percent(part["accuracy"]),
                 "interval": _interval(part),
             }
 
@@ -137,7 +155,10 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
     }
     for name, share in shares.items():
         if share is not None:
-            yield name, f"{_percent(share)} %"
+            yield name, f"{percent(share)} %"
+    yield from _position((results.get("bias") or {}).get("position") or {})
+    yield from _length((results.get("bias") or {}).get("length") or {})
+    yield from _calibration(results.get("calibration") or {})
     forecast = f"at most {results['forecast']:,}"
     yield "comparisons", f"{results['comparisons']:,} of {forecast}"
     if results["votes_saved"]:
@@ -153,14 +174,76 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
         yield "tokens", f"{tokens['prompt']:,} prompt, {tokens['completion']:,} written"
     yield from flat(results["extra"])
     if results["baselines"]:
-        yield (
-            "trivial judges",
-            ", ".join(
-                f"{name} {_percent(value)}"
-                for name, value in results["baselines"].items()
-            ),
-        )
+        scored = results["baselines"].items()
+        values = [f"{name} {percent(value)}" for name, value in scored]
+        yield "trivial judges", ", ".join(values)
     yield "seconds", f"{results['seconds']:,}"
+
+
+def _position(found: Results) -> Iterator[tuple[str, str]]:
+    once, both = found.get("seeded_orders"), found.get("both_orders")
+    if once:
+        yield (
+            "first shown wins (orders drawn)",
+            f"{_with_interval(once, 'first_rate')} of {once['n']:,}{_chance(once)}",
+        )
+    if both:
+        yield (
+            "verdict changes with the order",
+            f"{percent(both['flip_rate'])} % of {both['n']:,} pairs; both for the"
+            f" first shown {both['to_first']:,}, for the second"
+            f" {both['to_second']:,}{_chance(both)}",
+        )
+
+
+def _length(found: Results) -> Iterator[tuple[str, str]]:
+    if not found:
+        return
+    yield (
+        "the longer one is chosen, is right",
+        f"{percent(found['longer_chosen'])} %, {percent(found['longer_correct'])} %"
+        f" of {found['n']:,} pairs",
+    )
+    for name in ("longer", "shorter"):
+        if found[f"correct_{name}"]:
+            said = _with_interval(found[f"correct_{name}"], "accuracy")
+            yield f"accuracy where the right one is {name}", said
+    if found["controlled"]:
+        said = _with_interval(found["controlled"], "accuracy")
+        told = f"{said}; effect of length{_chance(found['controlled'])}"
+        yield "accuracy at equal length (regression)", told
+    if found["length_only"]:
+        said = _with_interval(found["length_only"], "accuracy")
+        yield "accuracy by length alone (regression)", said
+
+
+def _calibration(found: Results) -> Iterator[tuple[str, str]]:
+    if not found:
+        return
+    low, high = found["brier_low"], found["brier_high"]
+    yield (
+        "calibration",
+        f"ECE {_with_interval(found, 'ece')}, Brier {found['brier']:.3f}"
+        f" ({low:.3f}–{high:.3f}); confidence is the {found['confidence']}",
+    )
+    parts = found["coverage"]
+    shares = ", ".join(f"{100 * part['coverage']:.0f}" for part in parts)
+    accuracies = ", ".join(percent(part["accuracy"]) for part in parts)
+    yield f"accuracy of the surest {shares} %", accuracies
+
+
+def _with_interval(found: Results, name: str) -> str:
+    """A share and its interval, in percent: 72.00 (68.10–75.31)."""
+    low, high = found[f"{name}_low"], found[f"{name}_high"]
+    return f"{percent(found[name])} ({percent(low)}–{percent(high)})"
+
+
+def _chance(found: Results) -> str:
+    """How likely chance alone is to give as much, if it was tested: " (p = 0.031)"."""
+    p = found["p"]
+    if p is None:
+        return ""
+    return " (p < 0.001)" if p < 0.001 else f" (p = {p:.3f})"
 
 
 def flat(extra: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -180,32 +263,33 @@ def markdown(runs: Sequence[Results]) -> str:
         "report/runs.md.jinja",
         runs=[
             {
-                **_cells(row(run)),
-                "parts": [_cells(part) for part in parts(run)],
-                "facts": [(_cell(name), _cell(value)) for name, value in facts(run)],
-                "cautions": [_cell(caution) for caution in cautions(run)],
+                **markdown_cells(row(run)),
+                "trivial": [markdown_cells(each) for each in _beside(run, runs)],
+                "parts": [markdown_cells(part) for part in parts(run)],
+                "facts": [
+                    (markdown_cell(name), markdown_cell(value))
+                    for name, value in facts(run)
+                ],
+                "cautions": [markdown_cell(caution) for caution in cautions(run)],
             }
             for run in runs
         ],
     )
 
 
-def _cells(named: Mapping[str, str]) -> dict[str, str]:
-    return {name: _cell(value) for name, value in named.items()}
-
-
-def _cell(value: str) -> str:
-    """A text that cannot end its cell of a Markdown table."""
-    return " ".join(value.split()).replace("|", "\\|")
+def _beside(run: Results, runs: Sequence[Results]) -> list[dict[str, str]]:
+    """What stands under a run in the table: the trivial judges, if it is alone."""
+    return [*trivial(run)] if len(runs) == 1 else []
 
 
 def show(runs: Sequence[Results], console: Console) -> None:
-    """Print the table of runs; for one run alone also its parts and facts."""
+    """Print the table of runs; for one alone also trivial judges and details."""
     numbers = NUMBERS if console.width >= WIDE else NUMBERS[:4]
-    table = _table(TEXTS, [COLUMNS[name] for name in numbers])
+    shown = table(TEXTS, [COLUMNS[name] for name in numbers])
     for run in runs:
-        _add(table, [row(run)[name] for name in (*TEXTS, *numbers)])
-    console.print(table)
+        for line in (row(run), *_beside(run, runs)):
+            add(shown, [line[name] for name in (*TEXTS, *numbers)])
+    console.print(shown)
     for run in runs:
         if len(runs) == 1:
             _show_details(run, console)
@@ -215,42 +299,19 @@ def show(runs: Sequence[Results], console: Console) -> None:
 
 
 def _show_details(run: Results, console: Console) -> None:
-    details = _table(["part"], ["n", "accuracy", "95 % interval"])
+    details = table(["part"], ["n", "accuracy", "95 % interval"])
     for part in parts(run):
-        _add(details, part.values())
-    measured = _table(["measured", ""], [])
+        add(details, part.values())
+    measured = table(["measured", ""], [])
     for fact in facts(run):
-        _add(measured, fact)
-    for table in (details, measured):
+        add(measured, fact)
+    for shown in (details, measured):
         console.print()
-        console.print(table)
-
-
-def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    """A plain table whose texts fold where it is narrow; its numbers are never cut."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name in texts:
-        table.add_column(name, overflow="fold")
-    for name in numbers:
-        table.add_column(name, no_wrap=True, justify="right", min_width=len(name))
-    return table
-
-
-def _add(table: Table, cells: Iterable[str]) -> None:
-    from rich.text import Text
-
-    table.add_row(*map(Text, cells))  # as text: a cell's brackets are no markup
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"
+        console.print(shown)
 
 
 def _interval(results: Results) -> str:
-    low, high = results["accuracy_low"], results["accuracy_high"]
-    return f"{_percent(low)}–{_percent(high)}"
+    return interval(results["accuracy_low"], results["accuracy_high"])
 
 
 def _share(part: int, whole: int) -> str:
