@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
 MODELS := accelerate|mpmath|networkx|psutil|regex|safetensors|shellingham|sympy|tokenizers|torch|transformers|typer
 
-.PHONY: demo test test-install nano nano-weights post-train charts lint clean
+.PHONY: demo test test-install nano nano-weights post-train charts figures lint clean
 
 demo: .venv/models
 	$(BIN)/rrm-harness demo
@@ -28,7 +28,11 @@ nano: .venv/models
 # The data of both charts: accuracy by size and by strategy, a policy before and after.
 charts: nano post-train
 
-# RRM-nano and its baselines anew, into plugins/models/nano; some thirty minutes.
+# The figures that the README shows, from those runs and the published figures of models' cards.
+figures: charts
+	$(BIN)/python benchmarks/figures.py --output docs/figures
+
+# RRM-nano and its baselines anew, into plugins/models/nano; some twenty-five minutes.
 nano-weights: .venv/models
 	$(BIN)/python benchmarks/nano/train.py
 

@@ -17,10 +17,15 @@ import click
 
 from rrm_harness import __version__
 from rrm_harness.cli_check import check
+from rrm_harness.cli_compare import compare, deliver
+from rrm_harness.cli_exports import export, exports
+from rrm_harness.cli_figure import figure
 from rrm_harness.cli_serve import serve
 from rrm_harness.errors import HarnessError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rrm_harness.evaluate import Progress
     from rrm_harness.models import Card
 
@@ -138,19 +143,46 @@ def _reused(nothing: bool, named: list[Path]) -> list[Path] | None:
     metavar="FILE",
     help="Write a page of Markdown; - for standard output.",
 )
-def report(directories: tuple[Path, ...], markdown: Path | None) -> None:
-    """Show finished runs: one in detail, or several side by side."""
-    from rrm_harness.output import write_whole
-    from rrm_harness.report import tables
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a page to browse the judgments; it is one file.",
+)
+@click.option(
+    "--items",
+    type=click.IntRange(min=0),
+    default=5000,
+    show_default=True,
+    help="The most items that can be read in the page.",
+)
+@exports
+def report(
+    directories: tuple[Path, ...],
+    markdown: Path | None,
+    html: Path | None,
+    items: int,
+    **exported: Path | None,
+) -> None:
+    """Show finished runs: one in detail, or several side by side, by rank."""
+    from rrm_harness.report import leaderboard, tables
     from rrm_harness.result import Result
 
-    runs = [Result.read(directory).results for directory in directories]
-    if markdown is None:
+    results = [Result.read(directory) for directory in directories]
+    runs = [result.results for result in results]
+    written = export(results, exported)
+    if html is not None:
+        from rrm_harness.output import write_whole
+        from rrm_harness.report.page import page
+
+        write_whole(html, page(results, items))
+        written = True
+    if markdown is not None:
+        boards = leaderboard.markdown(leaderboard.boards(results))
+        deliver(markdown, tables.markdown(runs) + boards)
+    elif not written:
         _show(runs)
-    elif str(markdown) == "-":
-        click.echo(tables.markdown(runs), nl=False)
-    else:
-        write_whole(markdown, tables.markdown(runs))
+        leaderboard.show(leaderboard.boards(results), _console())
 
 
 @commands.command(name="list")
@@ -188,7 +220,9 @@ def list_(kind: str) -> None:
 
 
 commands.add_command(check)
+commands.add_command(compare)
 commands.add_command(serve)
+commands.add_command(figure)
 
 
 @commands.command()
@@ -332,12 +366,16 @@ def _lines(label: str) -> Progress:
 
 
 def _show(runs: list[Any]) -> None:
-    from rich.console import Console
-
     from rrm_harness.report.tables import show
 
+    show(runs, _console())
+
+
+def _console() -> Console:
+    from rich.console import Console
+
     terminal = sys.stdout.isatty()
-    show(runs, Console(width=None if terminal else 200, highlight=False))
+    return Console(width=None if terminal else 200, highlight=False)
 
 
 def _known(card: Card) -> str:

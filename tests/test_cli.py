@@ -543,6 +543,19 @@ def test_one_finished_run_is_reported_in_detail(finished: Path) -> None:
         assert shown in done.stdout
 
 
+@pytest.mark.parametrize("options", [[], ["--markdown", "-"]])
+def test_the_trivial_judges_stand_under_a_run_that_is_shown_alone(
+    finished: Path, options: list[str]
+) -> None:
+    alone = rrm("report", finished / "longest", *options).stdout
+    several = rrm("report", finished / "longest", finished / "first", *options).stdout
+
+    lines = [line for line in alone.splitlines() if "46.67" in line]
+    assert "longest" in lines[0]
+    assert "longest (trivial)" in lines[1]
+    assert "(trivial)" not in several
+
+
 def test_several_runs_are_reported_side_by_side(finished: Path) -> None:
     done = rrm("report", finished / "longest", finished / "first")
 

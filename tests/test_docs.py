@@ -41,7 +41,7 @@ def options_of(group: click.Group) -> Iterator[str]:
     """The options of a group's commands, and of the groups among them."""
     for command in group.commands.values():
         for parameter in command.params:
-            yield from parameter.opts
+            yield from (*parameter.opts, *parameter.secondary_opts)
         if isinstance(command, click.Group):
             yield from options_of(command)
 

@@ -8,7 +8,7 @@ KINDS = {
         " question out, holds two answers beside its own and boxes the better one.",
         "comparisons with perfect thoughts, after drills of single sums",
         "rrm-harness run --judge rrm-nano,size={size} --engine transformers"
-        " --dataset nano-arithmetic --output runs/nano",
+        " --dataset nano-arithmetic --output runs/votes",
     ),
     "nano-head": (
         "A tiny reward model: Qwen2 with one label, which scores a worked"
