@@ -217,7 +217,8 @@ def read_json(path: Path) -> dict[str, Any]:
         OutputError: It is missing or not what we wrote.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=_refuse_constant)
     except OSError as error:
         raise OutputError(
             f"{path}: {error.strerror}; give the --output directory of a finished run"
@@ -242,7 +243,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
-                row = json.loads(line)
+                row = json.loads(line, parse_constant=_refuse_constant)
                 if not isinstance(row, dict):
                     raise OutputError(f"{path}, line {number}, is damaged; {again}")
                 yield row
@@ -254,12 +255,18 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         raise OutputError(f"{path} is damaged ({error}); {again}") from error
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of ours")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all.
 
     Raises:
         OutputError: It cannot be written.
     """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no file that can be replaced; name another")
     part = path.with_name(path.name + ".part")
     try:
         with part.open("w", encoding="utf-8", errors="backslashreplace") as file:

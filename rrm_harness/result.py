@@ -11,6 +11,22 @@ from rrm_harness.errors import OutputError
 from rrm_harness.output import OUTCOMES, RESULTS, read_json, read_lines
 
 FORMAT = 1
+SHAPE: Mapping[str, type] = {
+    "dataset": str,
+    "judge": str,
+    "strategy": str,
+    "n": int,
+    "examples": int,
+    "bounds": list,
+    "subsets": dict,
+    "sections": dict,
+    "failures": dict,
+    "tokens": dict,
+    "baselines": dict,
+    "extra": dict,
+    "manifest": dict,
+}
+"""What a results.json must have to be shown at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,13 @@ class Result:
                 f"{directory / RESULTS} is another program's or another version's; give"
                 " the --output directory of a run that this version finished"
             )
+        for name, kind in SHAPE.items():
+            if not isinstance(results.get(name), kind):
+                raise OutputError(
+                    f"{directory / RESULTS} is damaged or another program's: field"
+                    f" '{name}' is missing or of another kind; delete it and run the"
+                    " same command again: no judgment is lost"
+                )
         return cls(results, directory)
 
     @property
@@ -54,4 +77,13 @@ class Result:
         Raises:
             OutputError: The file is missing or damaged.
         """
-        return read_lines(self.directory / OUTCOMES)
+        file, count = self.directory / OUTCOMES, 0
+        for line in read_lines(file):
+            count += 1
+            yield line
+        if count != self.results["examples"]:
+            raise OutputError(
+                f"{file} is damaged: it has {count:,} of the run's"
+                f" {self.results['examples']:,} examples; delete it and run the same"
+                " command again: no judgment is lost"
+            )

@@ -588,8 +588,17 @@ def test_a_report_can_be_written_to_a_file(finished: Path, tmp_path: Path) -> No
     assert page.read_text() == shown.stdout
 
 
+def test_a_report_replaces_nothing_but_files(finished: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    message = mistake("report", finished / "first", "--markdown", tmp_path / "pipe")
+
+    assert "no file that can be replaced" in message
+    assert (tmp_path / "pipe").is_fifo()
+
+
 @pytest.mark.parametrize(
-    "content", [None, "{", "[]", '{"results": {}}', '{"format": 2}']
+    "content", [None, "{", "[]", '{"results": {}}', '{"format": 2}', '{"format": 1}']
 )
 def test_what_is_no_finished_run_is_not_reported(
     tmp_path: Path, content: str | None

@@ -22,7 +22,7 @@ from rrm_harness.comparing.comparison import Compared, compare
 from rrm_harness.comparing.matching import letters
 from rrm_harness.comparing.paired import difference, discordance, holm, mcnemar, swapped
 from rrm_harness.comparing.ranks import ranks
-from rrm_harness.errors import HarnessError
+from rrm_harness.errors import HarnessError, OutputError
 from rrm_harness.metrics import Scored
 from rrm_harness.report import comparison
 from rrm_harness.testing import FakeJudge
@@ -397,6 +397,25 @@ def test_runs_are_named_like_the_columns_of_a_spreadsheet() -> None:
         "ZZ",
         "AAA",
     ]
+
+
+def test_a_judge_that_is_right_is_ahead_of_one_that_only_ties() -> None:
+    tied = scored([0.5] * 20)
+    right = scored([1.0] * 20)
+
+    told = discordance(right, tied)
+
+    assert (told.ties, told.apart) == (20, 20)
+    assert told.by_prompt == pytest.approx(2 * 0.5**20)
+
+
+def test_a_run_that_lost_outcomes_is_refused(made: Made) -> None:
+    whole, cut = made("whole"), made("cut")
+    file = cut / "outcomes.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+
+    with pytest.raises(OutputError, match="39 of the run's 40 examples"):
+        compare([whole, cut])
 
 
 @pytest.fixture

@@ -65,7 +65,11 @@ def results(
         "dataset": dataset,
         "judge": judge,
         "strategy": strategy,
+        "n": 100,
         "examples": 100,
+        **{name: {} for name in ("subsets", "sections", "baselines", "extra")},
+        "failures": {},
+        "bounds": [accuracy, accuracy],
         "accuracy": accuracy,
         "accuracy_low": interval.low,
         "accuracy_high": interval.high,
@@ -483,7 +487,7 @@ class TestBars:
     def test_a_bar_is_the_mean_over_seeds_with_students_interval(
         self, write: Write
     ) -> None:
-        values = [0.8392, 0.8532, 0.8213]
+        values = [0.7392, 0.8532, 0.6213]  # that part further than chance would
         seeds = read(*(write(accuracy=each, seed=n) for n, each in enumerate(values)))
 
         found = bars.collect({"after": seeds}, ignore)
@@ -494,6 +498,14 @@ class TestBars:
         assert [y for _, y in marked(axes, "o")] == pytest.approx(
             [100 * each for each in values]
         )
+
+    def test_seeds_that_agree_are_no_surer_than_each_is(self, write: Write) -> None:
+        seeds = read(*(write(accuracy=0.8, seed=n) for n in range(3)))
+        said: list[str] = []
+
+        (bar,) = bars.collect({"after": seeds}, said.append)
+        assert bar.mean == pytest.approx(seeds[0].accuracy)
+        assert "their own" in said[0]
 
     def test_the_same_run_again_is_no_other_seed(self, write: Write) -> None:
         place = write(accuracy=0.6)
@@ -755,7 +767,7 @@ class TestPreset:
         printed = command(
             *("--group", f"after={tmp_path}/run-*", "--output", tmp_path / "b.svg")
         )
-        assert "Student over 3 runs" in printed
+        assert "3 runs" in printed
 
 
 class TestRefusals:

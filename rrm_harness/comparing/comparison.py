@@ -52,7 +52,7 @@ class Pair:
         if self.corrected > SIGNIFICANT or not self.difference.value:
             return None
         wins = self.difference.value > 0
-        one_sided = self.discordance.first_only > self.discordance.second_only
+        one_sided = self.discordance.apart > 0
         return (self.first if wins else self.second) if wins == one_sided else None
 
 

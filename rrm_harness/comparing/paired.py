@@ -53,17 +53,20 @@ class Discordance:
     Args:
         first_only: Examples that the first alone has right.
         second_only: Those that the second alone has right.
-        ties: Examples left out because a credit is neither 0 nor 1.
+        ties: Examples that neither count has, because a credit is neither 0 nor 1.
         unscored: Examples left out because the rule gives one of the two no credit.
-        by_example: McNemar's exact p, for which each example stands alone.
-        by_prompt: The exact p where examples of a prompt do not: the same if each has
-            a prompt of its own.
+        apart: How many halves of an example the first is ahead, ties included.
+        by_example: McNemar's exact p, for which each example stands alone, ties left
+            out.
+        by_prompt: The exact p where examples of a prompt do not, and a tie is half
+            right: the same if each has a prompt of its own and nothing is tied.
     """
 
     first_only: int
     second_only: int
     ties: int
     unscored: int
+    apart: int
     by_example: float
     by_prompt: float
 
@@ -157,10 +160,10 @@ def discordance(first: Sequence[Scored], second: Sequence[Scored]) -> Discordanc
     for one, other in zip(first, second, strict=True):
         if one.credit is None or other.credit is None:
             unscored += 1
-        elif {one.credit, other.credit} <= {0.0, 1.0}:
-            apart = int(one.credit - other.credit)
-            parted[apart] += 1
-            prompts[one.subset, one.cluster] += apart
+            continue
+        prompts[one.subset, one.cluster] += round(2 * (one.credit - other.credit))
+        if {one.credit, other.credit} <= {0.0, 1.0}:
+            parted[int(one.credit - other.credit)] += 1
         else:
             ties += 1
     return Discordance(
@@ -168,6 +171,7 @@ def discordance(first: Sequence[Scored], second: Sequence[Scored]) -> Discordanc
         parted[-1],
         ties,
         unscored,
+        sum(prompts.values()),
         mcnemar(parted[1], parted[-1]),
         swapped(prompts.values()),
     )
@@ -191,7 +195,7 @@ def swapped(apart: Collection[int]) -> float:
     With one example to a prompt it is McNemar's exact test.
 
     Args:
-        apart: Of each prompt, how many more examples the first had right.
+        apart: Of each prompt, how far the first is ahead, in halves of an example.
 
     Source: the randomization test by E. J. G. Pitman, JRSS Suppl. 4 (1937), 119-130.
     """

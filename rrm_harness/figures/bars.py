@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rrm_harness.errors import SpecError
 from rrm_harness.figures.axis import accuracy_name
 from rrm_harness.figures.drawing import HATCHES, INK, legend, short
-from rrm_harness.figures.estimates import Estimate, student
+from rrm_harness.figures.estimates import Estimate, of_one, student
 from rrm_harness.figures.runs import Run, Tell
 
 if TYPE_CHECKING:
@@ -62,10 +62,22 @@ def _bar(name: str, benchmark: str, runs: Sequence[Run], tell: Tell) -> Bar:
     if len(different) == 1:
         mean, kind = different[0].accuracy, "the run's own"
     else:
-        mean, kind = student(values), f"Student over {len(values)} runs"
+        mean, kind = _wider(values, [run.accuracy for run in different])
     told = f"{100 * mean.value:.1f}, {100 * mean.low:.1f} to {100 * mean.high:.1f}"
     tell(f"{name} on {benchmark}: {told} (95 %, {kind}).")
     return Bar(name, benchmark, mean, values)
+
+
+def _wider(values: Sequence[float], own: Sequence[Estimate]) -> tuple[Estimate, str]:
+    """The runs' mean: of what differs from run to run and within one, the wider.
+
+    Runs of the same examples differ by their seeds alone, which says nothing of which
+    other examples there might be; one run's own interval says nothing of other seeds.
+    """
+    between, within = student(values), of_one(own)
+    if between.high - between.low > within.high - within.low:
+        return between, f"Student over {len(values)} runs"
+    return within, f"{len(values)} runs, their own"
 
 
 def _different(runs: Sequence[Run]) -> list[Run]:

@@ -86,11 +86,12 @@ def _curve(run: Run, label: str, tell: Tell) -> Curve:
     if not bins:
         raise OutputError(
             f"{run.judge} under {run.strategy} on {run.benchmark} has no calibration in"
-            " its results: its judge's scores say nothing of confidence, or an earlier"
-            " version ran it; run it again, or leave it out"
+            " its results: its scores say nothing of confidence, there are fewer than"
+            " 30 prompts or none but ties, or an earlier version ran it; leave it out,"
+            " or, if that is the reason, run it again"
         )
     error = calibration.get("ece")
-    known = f", expected calibration error {100 * error:.1f} %" if error else ""
+    known = "" if error is None else f", expected calibration error {100 * error:.1f} %"
     tell(f"{label}: {sum(each.n for each in bins):,} examples in bins{known}.")
     ordered = tuple(sorted(bins, key=lambda each: each.confidence))
     return Curve(label, ordered, str(calibration.get("confidence") or ""))

@@ -75,9 +75,16 @@ def notes(compared: Compared) -> Iterator[tuple[str, str]]:
             f"Only the {compared.examples:,} that all runs have;"
             f" {compared.left_out:,} others were left out.",
         )
+    for each in compared.standings:
+        failed = each.run.result.results["failed_examples"]
+        if failed:
+            yield (
+                f"run {each.run.name}",
+                f"{failed:,} examples failed; their worth is the benchmark's rule's.",
+            )
     yield (
         "rank",
-        "1 + how many runs are better: higher in accuracy, more examples right alone,"
+        "1 + how many runs are better: higher in accuracy, ahead over all examples,"
         " and p Holm ≤ 0.05. Equal ranks are not told apart.",
     )
     yield (
@@ -108,13 +115,19 @@ def _test(compared: Compared) -> str:
             " prompts at random. Several examples share a prompt; McNemar's p, which"
             " takes them as independent, is in the JSON."
         )
+    if any(row.discordance.ties for row in compared.pairs):
+        return (
+            "The exact chance of parting so far, had the two judges been swapped on"
+            " examples at random; a tie counts half. McNemar's p, which leaves ties"
+            " out, is in the JSON."
+        )
     return "McNemar's exact test."
 
 
 def _unused(compared: Compared) -> Iterator[str]:
     """Name the pairs whose test has not all examples."""
     reasons = {
-        "ties": "Left out as ties, a credit being neither 0 nor 1",
+        "ties": "Tied, a credit being neither 0 nor 1",
         "unscored": "Left out, one of the two having no credit",
     }
     for name, reason in reasons.items():

@@ -146,6 +146,8 @@ def _write(
     import pyarrow
     from pyarrow import parquet
 
+    if file.exists() and not file.is_file():
+        raise OutputError(f"{file} is no file that can be replaced; name another")
     part = file.with_name(f"{file.name}.part")
     try:
         with parquet.ParquetWriter(part, schema) as writer:

@@ -14,6 +14,7 @@ from rrm_harness.report.cells import (
     percent,
     table,
 )
+from rrm_harness.report.signs import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -293,9 +294,10 @@ def show(runs: Sequence[Results], console: Console) -> None:
     for run in runs:
         if len(runs) == 1:
             _show_details(run, console)
-        of = f"{run['dataset']}, {run['strategy']}: " if len(runs) > 1 else ""
+        named = f"{run['dataset']}, {run['judge']}, {run['strategy']}: "
         for caution in cautions(run):
-            console.print(f"! {of}{caution}", style="yellow", markup=False)
+            told = visible(f"! {named if len(runs) > 1 else ''}{caution}")
+            console.print(told, style="yellow", markup=False)
 
 
 def _show_details(run: Results, console: Console) -> None:
