@@ -6,7 +6,7 @@ KINDS = {
     "rrm-nano": (
         "A tiny reasoning judge: Qwen2, a token a byte, that works a nano-arithmetic"
         " question out, holds two answers beside its own and boxes the better one.",
-        "comparisons with perfect thoughts, after drills of single sums",
+        "comparisons with perfect thoughts, after drills of sums and checks",
         "rrm-harness run --judge rrm-nano,size={size} --engine transformers"
         " --dataset nano-arithmetic --output runs/votes",
     ),

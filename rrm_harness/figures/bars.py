@@ -35,8 +35,9 @@ class Bar:
 def collect(groups: Mapping[str, Sequence[Run]], tell: Tell) -> list[Bar]:
     """Average each group on each benchmark.
 
-    Two or more different runs of a benchmark, such as seeds, have Student's interval
-    over them; one run, or one that is given several times, has its own.
+    Two or more different runs of a benchmark, such as seeds, have the wider of
+    Student's interval over them and their own; one run, or one that is given several
+    times, has its own.
 
     Raises:
         SpecError: A group lacks a benchmark that another one has.
