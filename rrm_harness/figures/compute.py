@@ -13,7 +13,7 @@ from rrm_harness.figures.axis import (
     percent_axis,
     with_intervals,
 )
-from rrm_harness.figures.drawing import DASHES, MARKERS, PALETTE, dark, legend, short
+from rrm_harness.figures.drawing import PALETTE, dark, legend, pen, short
 from rrm_harness.figures.estimates import Estimate
 from rrm_harness.figures.room import Spot
 from rrm_harness.figures.runs import Results, Run, Tell, points
@@ -110,10 +110,8 @@ def _draw_judge(axes: Axes, paid: Sequence[Paid], number: int) -> None:
         [each.cost for each in paid],
         values,
         yerr=reach,
-        color=PALETTE[number % len(PALETTE)],
-        marker=MARKERS[number % len(MARKERS)],
-        linestyle=DASHES[number % len(DASHES)],
         markersize=5,
         elinewidth=0.9,
+        **pen(number),
         label=short(paid[0].judge, 28),
     )

@@ -73,6 +73,15 @@ SETTINGS = {
 }
 
 
+def pen(number: int) -> dict[str, Any]:
+    """How the figure's line of that number is drawn: never by its color alone."""
+    return {
+        "color": PALETTE[number % len(PALETTE)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": DASHES[number % len(DASHES)],
+    }
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Draw and save in here: our settings over the library's own, not over a user's.

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from rrm_harness.errors import OutputError, SpecError
 from rrm_harness.figures.axis import with_intervals
 from rrm_harness.figures.drawing import (
-    DASHES,
     HATCHES,
     INK,
-    MARKERS,
     MUTED,
     PALETTE,
     legend,
+    pen,
     short,
 )
 from rrm_harness.figures.estimates import Estimate
@@ -136,11 +135,9 @@ def _draw_curve(axes: Axes, curve: Curve, number: int) -> None:
         [100 * each.confidence for each in curve.bins],
         values,
         yerr=reach,
-        color=PALETTE[number % len(PALETTE)],
-        marker=MARKERS[number % len(MARKERS)],
-        linestyle=DASHES[number % len(DASHES)],
         markersize=4.5,
         elinewidth=0.9,
+        **pen(number),
         label=curve.label,
     )
 
