@@ -8,7 +8,7 @@ overrides one method.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,7 +18,6 @@ from rrm_harness.records import Example, Failure, Outcome
 
 Tie = Literal["share", "half", "wrong"]
 OnFailure = Literal["wrong", "half", "share", "exclude"]
-BOOTSTRAP = "bootstrap by prompt within subsets"
 NOTHING_JUDGED = stats.Interval(0.0, 1.0, "nothing was judged")
 
 
@@ -202,61 +201,66 @@ class Rule:
             for subset, group in counted.items()
         }
         draws = {
-            subset: self.subset_draws(subset, group)
+            subset: stats.unbiased(self.subset_draws(subset, group), _prompts(group))
             for subset, group in counted.items()
         }
-        section_draws = self.section_values(draws, counts)
         return Numbers(
             n=sum(counts.values()),
             accuracy=float(self.headline(accuracies, counts)),
-            interval=self._interval(counted, draws, counts),
+            interval=self._interval(counted, draws, accuracies),
             bounds=self._bounds(rows),
             subsets={
                 subset: _part(
                     counts[subset],
                     accuracies[subset],
-                    self._mean_interval(counted[subset], draws[subset]),
+                    self._part_interval(group, accuracies[subset], draws[subset]),
                 )
-                for subset in accuracies
+                for subset, group in counted.items()
             },
-            sections={
-                section: _part(
-                    sum(counts.get(subset, 0) for subset in self.sections[section]),
-                    value,
-                    _bootstrapped(
-                        section_draws[section],
-                        [
-                            row
-                            for s in self.sections[section]
-                            for row in counted.get(s, [])
-                        ],
-                    ),
-                )
-                for section, value in self.section_values(accuracies, counts).items()
-            },
+            sections=self._sections(counted, draws, accuracies),
             extra=self.extra([row for row in rows if row.credit is not None]),
         )
+
+    def _sections(
+        self,
+        counted: Mapping[str, Sequence[Scored]],
+        draws: Mapping[str, Any],
+        accuracies: Mapping[str, float],
+    ) -> dict[str, dict[str, float]]:
+        counts = {subset: len(group) for subset, group in counted.items()}
+        drawn = self.section_values(draws, counts)
+        found = {}
+        for section, value in self.section_values(accuracies, counts).items():
+            groups = [counted.get(subset, ()) for subset in self.sections[section]]
+            rows = [row for group in groups for row in group]
+            interval = _by_prompt(value, drawn[section], rows)
+            found[section] = _part(len(rows), value, interval)
+        return found
 
     def _interval(
         self,
         counted: Mapping[str, Sequence[Scored]],
         draws: Mapping[str, Any],
-        counts: Mapping[str, int],
+        accuracies: Mapping[str, float],
     ) -> stats.Interval:
+        counts = {subset: len(group) for subset, group in counted.items()}
         rows = [row for group in counted.values() for row in group]
+        value = float(self.headline(accuracies, counts))
         combined = self.headline(draws, counts)
         if self.average == "examples" or len(counted) == 1:
-            return self._mean_interval(rows, combined)
-        return _bootstrapped(combined, rows)
+            return self._part_interval(rows, value, combined)
+        return _by_prompt(value, combined, rows)
 
-    def _mean_interval(self, rows: Sequence[Scored], draws: Any) -> stats.Interval:
-        """Wilson's where the rows are independent, else a bootstrap by prompt."""
+    def _part_interval(
+        self, rows: Sequence[Scored], value: float, draws: Any
+    ) -> stats.Interval:
+        """Wilson's where the rows are independent, else told by the bootstrap."""
         if all(row.failure is not None for row in rows):
             return NOTHING_JUDGED
-        alone = len({row.cluster for row in rows}) == len(rows)
+        alone = _prompts(rows) == len(rows)
         if alone and all(map(self.is_mean, {row.subset for row in rows})):
             return stats.wilson(sum(row.credit or 0.0 for row in rows), len(rows))
-        return _bootstrapped(draws, rows)
+        return _by_prompt(value, draws, rows)
 
     def _bounds(self, rows: Sequence[Scored]) -> tuple[float, float]:
         """The headline if every failure had been wrong, and if right."""
@@ -271,21 +275,16 @@ class Rule:
         return float(self.headline(low, counts)), float(self.headline(high, counts))
 
 
-def _bootstrapped(draws: Any, rows: Sequence[Scored]) -> stats.Interval:
-    """The percentile interval; Wilson's on prompts where no draw differs.
-
-    When all are right a bootstrap has nothing to vary, and would claim certainty.
-    """
+def _by_prompt(value: float, draws: Any, rows: Sequence[Scored]) -> stats.Interval:
+    """The interval of a number that is not the mean of independent examples."""
     if all(row.failure is not None for row in rows):
         return NOTHING_JUDGED
-    interval = stats.percentile_interval(draws, BOOTSTRAP)
-    if interval.high - interval.low > 1e-12:
-        return interval
-    prompts = len({row.cluster for row in rows})
-    low, high, method = stats.wilson(
-        min(1.0, max(0.0, interval.low)) * prompts, prompts
-    )
-    return stats.Interval(min(low, interval.low), max(high, interval.high), method)
+    prompts = [_prompts(group) for group in _by_subset(rows).values()]
+    return stats.wilson_of_draws(value, draws, prompts)
+
+
+def _prompts(rows: Iterable[Scored]) -> int:
+    return len({row.cluster for row in rows})
 
 
 def _by_subset(rows: Any) -> dict[str, list[Scored]]:

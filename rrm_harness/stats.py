@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 RESAMPLES = 2000
+EFFECTIVE = "Wilson, with the effective number of examples by a bootstrap of prompts"
+NO_VARIANCE = 1e-24
 
 
 class Interval(NamedTuple):
@@ -33,12 +35,55 @@ def wilson(successes: float, trials: int) -> Interval:
 
     Source: E. B. Wilson, JASA 22 (1927), 209-212.
     """
-    share, z = successes / trials, NormalDist().inv_cdf((1 + LEVEL) / 2)
+    quantile = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    return Interval(*_wilson(successes / trials, trials, quantile), "Wilson")
+
+
+def _wilson(share: float, trials: float, quantile: float) -> tuple[float, float]:
+    z = quantile
     spread = z * sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     middle, scale = share + z**2 / (2 * trials), 1 + z**2 / trials
     low = max(0.0, (middle - spread) / scale) if share > 0 else 0.0
     high = min(1.0, (middle + spread) / scale) if share < 1 else 1.0
-    return Interval(low, high, "Wilson")
+    return low, high
+
+
+def wilson_of_draws(share: float, draws: Any, prompts: Sequence[int]) -> Interval:
+    """Wilson's interval of a mean whose items are not independent.
+
+    The variance of its bootstrap says how many independent items would tell as much:
+    so many trials are put into Wilson's formula, and Student's quantile for the normal
+    one, for the variance is itself estimated. Where no draw differs, as when all are
+    right, the prompts are the trials.
+
+    Args:
+        share: The mean, 0-1.
+        draws: Its bootstrap draws, of shape (RESAMPLES,), made of `unbiased` ones.
+        prompts: How many prompts each subset has.
+
+    Source: C. Franco and others, J. Survey Statistics and Methodology 7 (2019),
+    334-364.
+    """
+    from scipy.special import stdtrit
+
+    share = min(1.0, max(0.0, share))
+    variance, possible = float(draws.var()), share * (1 - share)
+    if variance < NO_VARIANCE or not possible:
+        return wilson(share * sum(prompts), sum(prompts))
+    freedom = max(1, sum(prompts) - len(prompts))
+    quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))
+    return Interval(*_wilson(share, possible / variance, quantile), EFFECTIVE)
+
+
+def unbiased(draws: Any, clusters: int) -> Any:
+    """Spread a subset's draws about their mean as far as its prompts vary.
+
+    A bootstrap of n prompts has a variance of (n - 1) / n of theirs.
+    """
+    if clusters < 2:
+        return draws
+    middle = draws.mean()
+    return middle + (draws - middle) * sqrt(clusters / (clusters - 1))
 
 
 def generator(*key: chance.Key) -> numpy.random.Generator:

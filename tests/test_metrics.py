@@ -205,7 +205,7 @@ def test_partial_credit_of_independent_items_has_wilsons_interval_too() -> None:
     assert found.subsets["a"]["accuracy_low"] == stats.wilson(1.75, 3).low
 
 
-def test_shared_prompts_are_bootstrapped() -> None:
+def test_shared_prompts_count_for_less() -> None:
     counted = [
         credited(float(prompt % 2), id=f"{prompt}-{number}", cluster=f"p{prompt}")
         for prompt in range(6)
@@ -214,8 +214,9 @@ def test_shared_prompts_are_bootstrapped() -> None:
 
     found = Rule().numbers(counted)
 
-    assert found.interval.method.startswith("bootstrap")
-    assert found.interval.low < 0.5 < found.interval.high
+    assert found.interval.method == stats.EFFECTIVE
+    low, high, _ = stats.wilson(3, 6)
+    assert found.interval.low < low < 0.5 < high < found.interval.high
 
 
 @pytest.mark.parametrize(("credit", "prompts"), [(1.0, 5), (0.0, 5), (0.5, 1)])
@@ -247,12 +248,12 @@ def test_a_mean_of_perfect_subsets_is_not_certain(average: Any) -> None:
 
 
 @pytest.mark.parametrize("average", ["subsets", "sections"])
-def test_a_mean_of_subsets_is_bootstrapped(average: Any) -> None:
+def test_a_mean_of_subsets_is_told_by_its_draws(average: Any) -> None:
     rule = Rule(sections={"s": ["a"], "t": ["b"]}, average=average)
 
     found = rule.numbers(rows(a=[1, 0, 1], b=[1, 0]))
 
-    assert found.interval.method.startswith("bootstrap")
+    assert found.interval.method == stats.EFFECTIVE
 
 
 SUBSETS = st.dictionaries(

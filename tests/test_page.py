@@ -119,7 +119,7 @@ def shape(html: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def test_the_headline_is_the_reports(run: Run) -> None:
-    result = run([pair("a"), pair("b")])
+    result = run([pair("a", prompt="Which?"), pair("b", prompt="Who?")])
 
     html = page([result])
 

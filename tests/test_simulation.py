@@ -114,6 +114,25 @@ def test_the_headlines_interval_covers_95_percent(examples: int) -> None:
     assert share(covered) == pytest.approx(0.95, abs=MARGIN)
 
 
+@pytest.mark.parametrize(
+    ("prompts", "examples", "accuracy"),
+    [(20, 3, 0.8), (20, 9, 0.8), (50, 3, 0.99), (100, 9, 0.95)],
+)
+def test_few_prompts_of_several_examples_are_covered_as_well(
+    prompts: int, examples: int, accuracy: float
+) -> None:
+    rng = stats.generator("few prompts", prompts, examples, str(accuracy))
+
+    covered = []
+    for _ in range(REPETITIONS):
+        chances = luck(rng, prompts, accuracy, spread=0.3)
+        right = rng.random((prompts, examples)) < chances
+        low, high, _ = Rule().numbers([*scored("all", right)]).interval
+        covered.append(low <= accuracy <= high)
+
+    assert share(covered) == pytest.approx(0.95, abs=MARGIN)
+
+
 def test_the_paired_differences_interval_covers_95_percent() -> None:
     rng = stats.generator("difference")
 

@@ -160,6 +160,23 @@ def test_drawing_leaves_numpys_own_state_alone() -> None:
     assert numpy.random.get_state()[1].tobytes() == before
 
 
+def test_draws_of_independent_items_tell_how_many_they_are() -> None:
+    values = [1.0] * 700 + [0.0] * 300
+    drawn = stats.unbiased(draws(values, [str(n) for n in range(1000)]), 1000)
+
+    found = stats.wilson_of_draws(0.7, drawn, [1000])
+
+    assert found[:2] == pytest.approx(stats.wilson(700, 1000)[:2], abs=0.002)
+
+
+def test_unbiased_draws_vary_as_the_prompts_do() -> None:
+    values, clusters = [0.0, 1.0, 1.0], ["a", "b", "c"]
+
+    found = stats.unbiased(draws(values, clusters), 3).var()
+
+    assert found == pytest.approx(numpy.var(values, ddof=1) / 3, rel=0.1)
+
+
 def test_the_percentile_interval_is_the_middle_95_percent() -> None:
     interval = stats.percentile_interval(numpy.arange(1001), "bootstrap")
 

@@ -13,6 +13,7 @@ from rrm_harness import (
     Message,
     Register,
     Rule,
+    chance,
     hookimpl,
 )
 from rrm_harness.rows import (
@@ -94,8 +95,14 @@ def to_examples(row: Row) -> list[Example]:
             responses=responses,
             correct=_correct(row, len(responses)),
             subset=_subset(row),
+            cluster=_cluster(messages(row, "prompt")),
         )
     ]
+
+
+def _cluster(prompt: tuple[Message, ...]) -> str:
+    """Rows of one prompt are not independent of each other, whatever their ids."""
+    return chance.digest(*map(repr, prompt)).hex()[:16]
 
 
 def _correct(row: Row, responses: int) -> tuple[int, ...]:
@@ -140,6 +147,7 @@ def _preference(row: Row) -> Example:
         responses=(chosen[-1].content, rejected[-1].content),
         correct=(0,),
         subset=_subset(row),
+        cluster=_cluster(shared),
     )
 
 
