@@ -1,21 +1,30 @@
 """What the harness itself costs: a judge and an engine that do nothing.
 
-    python benchmarks/overhead.py [EXAMPLES]
+    python benchmarks/overhead.py [EXAMPLES ...]
 
-Prints microseconds a judgment and peak memory for a fresh run, for the same run with
-everything in the store, and for another strategy beside it. Rows of one table are
-measured in one process, one after the other.
+For each number of examples (100,000 and 1,000,000 unless given): a fresh run with its
+store on, the same command again, a run with the trivial judges, other strategies beside
+it, then what `report` and `compare` take over those runs. Each row is a process of its
+own, so that its peak memory is its own; `cpu` is the processor time of all its threads.
+At the end, what it takes to import the package and to print its help.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import resource
+import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from rrm_harness import (
@@ -57,6 +66,8 @@ class Questions(Dataset):
 class Verdicts(Judge):
     """Renders a real prompt; the verdict is a draw."""
 
+    luck: int = 0
+
     def render(self, comparison: Comparison) -> Sequence[Request]:
         text = "\n\n".join(comparison.responses)
         chat = (*comparison.example.prompt, Message("user", text))
@@ -65,7 +76,7 @@ class Verdicts(Judge):
     def parse(
         self, comparison: Comparison, completions: Sequence[Completion]
     ) -> Judgment:
-        first = chance.coin(comparison.example.id, comparison.sample)
+        first = chance.coin(comparison.example.id, comparison.sample, self.luck)
         return Judgment((float(first), float(not first)), text=completions[0].text)
 
 
@@ -94,33 +105,118 @@ class Null(Engine):
         pass
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one row took."""
+
+    seconds: float
+    cpu: float
+    peak: float
+    judgments: int = 0
+
+    def line(self, label: str) -> str:
+        """The row as it is printed; without judgments only seconds and memory."""
+        each = (
+            [1e6 * part / self.judgments for part in (self.seconds, self.cpu)]
+            if (self.judgments)
+            else []
+        )
+        told = [f"{self.judgments:>11,}", *(f"{part:>9.1f}" for part in each)]
+        counted = "".join(told) if each else " " * 29
+        return f"{label:<34}{counted}{self.seconds:>9.1f}{self.peak:>9.0f}"
+
+
+def played(folder: Path, count: int, strategy: str, luck: int, trivial: bool) -> int:
+    """Run an evaluation; return how many judgments it came to."""
+    result = evaluate(
+        Verdicts(luck),
+        Questions(count),
+        strategy,
+        output=folder,
+        engine=Null(),
+        reuse=None if strategy != "single" else [],
+        baselines=trivial,
+    )
+    judgments: int = result.results["judgments"]
+    return judgments
+
+
+def told(*arguments: str) -> int:
+    """Run a command of ours for what it takes, not for what it says."""
+    from rrm_harness.cli import commands
+
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        commands.main(list(arguments), standalone_mode=False)
+    return 0
+
+
+def costing(work: Callable[..., int], *arguments: object) -> Cost:
+    """Do the work in this process and look what it took."""
+    started, ran = time.perf_counter(), time.process_time()
+    judgments = work(*arguments)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - ran
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Cost(seconds, cpu, peak, judgments)
+
+
+def show(label: str, work: Callable[..., int], *arguments: object) -> None:
+    """Print a row, measured in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        cost = process.submit(costing, work, *arguments).result()
+    print(cost.line(label), flush=True)
+
+
+def runs(folder: Path, count: int) -> None:
+    """Print the rows of one number of examples."""
+    one, other = folder / "one", folder / "other"
+    show("single", played, one, count, "single", 0, False)
+    show("single, the same command again", played, one, count, "single", 0, False)
+    show("single, another judge", played, other, count, "single", 1, False)
+    show("  and the trivial judges", played, other, count, "single", 1, True)
+    show("report", told, "report", str(one))
+    show("report --html", told, "report", str(one), "--html", str(folder / "page.html"))
+    show("compare", told, "compare", str(one), str(other))
+    if count <= 100_000:
+        show(
+            "voting,k=5 beside it", played, folder / "5", count, "voting,k=5", 0, False
+        )
+        show("both-orders", played, folder / "2", count, "both-orders", 0, False)
+
+
+def startup(label: str, *command: str, repeats: int = 7) -> None:
+    """Print what a command takes beyond an interpreter that does nothing."""
+    bare, taken = [], []
+    for _ in range(repeats):
+        bare.append(_seconds(sys.executable, "-c", "pass"))
+        taken.append(_seconds(*command))
+    print(
+        f"{label:<34}{1e3 * median(taken):>11.0f} ms, of which the interpreter"
+        f" {1e3 * median(bare):.0f} ms; best {1e3 * (min(taken) - min(bare)):.0f} ms"
+        " beyond it"
+    )
+
+
+def _seconds(*command: str) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    return time.perf_counter() - started
+
+
 def main() -> None:
     """Print the table."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    print(f"{'run':<34}{'judgments':>12}{'us each':>10}{'seconds':>10}{'peak MB':>10}")
-    with TemporaryDirectory() as folder:
-        for label, strategy, name in (
-            ("single", "single", "single"),
-            ("single, all in the store", "single", "single"),
-            ("voting,k=5 beside it", "voting,k=5", "voting"),
-            ("both-orders beside them", "both-orders", "both"),
-        ):
-            started = time.perf_counter()
-            result = evaluate(
-                Verdicts(),
-                Questions(count),
-                strategy,
-                output=Path(folder) / name,
-                engine=Null(),
-                baselines=False,
-            )
-            seconds = time.perf_counter() - started
-            judgments = result.results["judgments"]
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            each = 1e6 * seconds / judgments
-            print(
-                f"{label:<34}{judgments:>12,}{each:>10.1f}{seconds:>10.1f}{peak:>10.0f}"
-            )
+    counts = [int(each) for each in sys.argv[1:]] or [100_000, 1_000_000]
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
+    for count in counts:
+        print(
+            f"\n{f'{count:,} examples':<34}{'judgments':>11}{'us each':>9}{'cpu':>9}"
+            f"{'seconds':>9}{'peak MB':>9}"
+        )
+        with TemporaryDirectory() as folder:
+            runs(Path(folder), count)
+    print()
+    program = str(Path(sys.executable).with_name("rrm-harness"))
+    startup("import rrm_harness", sys.executable, "-c", "import rrm_harness")
+    startup("rrm-harness --help", program, "--help")
 
 
 if __name__ == "__main__":
