@@ -15,7 +15,7 @@ import pluggy
 
 from rrm_harness import hookspecs
 from rrm_harness.errors import PluginError, SpecError
-from rrm_harness.records import Engine, Judge
+from rrm_harness.records import Engine, Judge, Model
 from rrm_harness.specs import Spec, build, nearest
 
 GROUP = "rrm_harness"
@@ -164,16 +164,23 @@ class Host:
         Raises:
             SpecError: As `build`; or the judge runs no model.
         """
-        spec = Spec.parse(text)
+        return self.engine_for(Spec.parse(text), judge.runs_on)
+
+    def engine_for(self, spec: Spec, model: Model | None) -> Engine:
+        """Build an engine for a model.
+
+        Raises:
+            SpecError: As `engine`; none is the model of a judge that runs none.
+        """
         factory = self.lookup("engines", spec.name).thing
         given: dict[str, Any] = {}
         if "model" in inspect.signature(factory).parameters:
-            if judge.runs_on is None:
+            if model is None:
                 raise SpecError(
                     f"this judge runs no model, so {spec.name} has nothing to do; leave"
                     " --engine out, or name a judge that runs one"
                 )
-            given["model"] = judge.runs_on
+            given["model"] = model
         built: Engine = build(spec, factory, **given)
         return built
 

@@ -59,18 +59,20 @@ def nearest(name: str, known: list[str]) -> str:
 def build(spec: Spec, factory: Factory, **given: Any) -> Any:
     """Call a factory with a spec's options, each converted to its parameter's type.
 
+    One that has `**rest: str` is given, as text, what else the spec says.
+
     Raises:
         SpecError: An option is unknown, missing, or not of its type.
     """
-    parameters = {
-        name: parameter
-        for name, parameter in inspect.signature(factory).parameters.items()
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    }
+    parameters = _parameters(factory)
+    takes_more = _takes_more(factory)
     hints = get_type_hints(_annotated(factory))
     arguments = dict(given)
     for key, text in spec.options.items():
         name = key.replace("-", "_")
+        if name not in parameters and takes_more:
+            arguments[key] = text
+            continue
         if name not in parameters or not _plain(hints.get(name, str)):
             known = [
                 other.replace("_", "-")
@@ -94,14 +96,34 @@ def build(spec: Spec, factory: Factory, **given: Any) -> Any:
 
 
 def options(factory: Factory) -> list[str]:
-    """The options that a spec can give, each with its values or its default."""
+    """The options that a spec can give, each with its values or its default.
+
+    Dots stand for what a factory with `**rest` takes besides.
+    """
     hints = get_type_hints(_annotated(factory))
-    return [
+    named = [
         f"{name.replace('_', '-')}={_shown(parameter, hints.get(name, str))}"
+        for name, parameter in _parameters(factory).items()
+        if _plain(hints.get(name, str))
+    ]
+    return [*named, "..."] if _takes_more(factory) else named
+
+
+def _parameters(factory: Factory) -> dict[str, inspect.Parameter]:
+    """A factory's parameters that have names of their own."""
+    return {
+        name: parameter
         for name, parameter in inspect.signature(factory).parameters.items()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        and _plain(hints.get(name, str))
-    ]
+    }
+
+
+def _takes_more(factory: Factory) -> bool:
+    """Whether it has a `**rest`."""
+    return any(
+        parameter.kind is parameter.VAR_KEYWORD
+        for parameter in inspect.signature(factory).parameters.values()
+    )
 
 
 def _shown(parameter: inspect.Parameter, hint: Any) -> str:
