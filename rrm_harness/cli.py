@@ -17,9 +17,10 @@ import click
 
 from rrm_harness import __version__
 from rrm_harness.cli_check import check
-from rrm_harness.cli_compare import compare, deliver
+from rrm_harness.cli_compare import compare
 from rrm_harness.cli_exports import export, exports
 from rrm_harness.cli_figure import figure
+from rrm_harness.cli_files import deliver, printable, refuse_two_printed, whole
 from rrm_harness.cli_serve import serve
 from rrm_harness.errors import HarnessError
 
@@ -137,18 +138,8 @@ def _reused(nothing: bool, named: list[Path]) -> list[Path] | None:
 
 @commands.command()
 @click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--markdown",
-    type=click.Path(path_type=Path, allow_dash=True),
-    metavar="FILE",
-    help="Write a page of Markdown; - for standard output.",
-)
-@click.option(
-    "--html",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write a page to browse the judgments; it is one file.",
-)
+@printable("--markdown", "Write a page of Markdown")
+@whole("--html", "Write a page to browse the judgments; it is one file")
 @click.option(
     "--items",
     type=click.IntRange(min=0),
@@ -168,18 +159,18 @@ def report(
     from rrm_harness.report import leaderboard, tables
     from rrm_harness.result import Result
 
+    refuse_two_printed({"markdown": markdown, **exported})
     results = [Result.read(directory) for directory in directories]
     runs = [result.results for result in results]
     written = export(results, exported)
     if html is not None:
-        from rrm_harness.output import write_whole
         from rrm_harness.report.page import page
 
-        write_whole(html, page(results, items))
+        deliver("html", html, page(results, items))
         written = True
     if markdown is not None:
         boards = leaderboard.markdown(leaderboard.boards(results))
-        deliver(markdown, tables.markdown(runs) + boards)
+        deliver("markdown", markdown, tables.markdown(runs) + boards)
     elif not written:
         _show(runs)
         leaderboard.show(leaderboard.boards(results), _console())

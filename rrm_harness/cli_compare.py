@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path, allow_dash=True)
+from rrm_harness.cli_files import deliver, printable, refuse_two_printed
 
 
 @click.command()
@@ -15,19 +15,8 @@ FILE = click.Path(path_type=Path, allow_dash=True)
 @click.option(
     "--common", is_flag=True, help="Take the examples that all have, where they differ."
 )
-@click.option(
-    "--markdown",
-    type=FILE,
-    metavar="FILE",
-    help="Write Markdown; - for standard output.",
-)
-@click.option(
-    "--json",
-    "json_",
-    type=FILE,
-    metavar="FILE",
-    help="Write all digits as JSON; - for standard output.",
-)
+@printable("--markdown", "Write Markdown")
+@printable("--json", "Write all digits as JSON", "json_")
 def compare(
     directories: tuple[Path, ...],
     common: bool,
@@ -42,6 +31,7 @@ def compare(
     from rrm_harness.comparing.comparison import compare as compared
     from rrm_harness.report import comparison
 
+    refuse_two_printed({"markdown": markdown, "json": json_})
     if len(directories) < 2:
         raise click.UsageError("give two or more directories of finished runs")
     found = compared(directories, common=common)
@@ -52,16 +42,6 @@ def compare(
         width = None if terminal else 100
         comparison.show(found, Console(width=width, highlight=False))
     if markdown is not None:
-        deliver(markdown, comparison.markdown(found))
+        deliver("markdown", markdown, comparison.markdown(found))
     if json_ is not None:
-        deliver(json_, comparison.as_json(found))
-
-
-def deliver(file: Path, text: str) -> None:
-    """Write a file whole, or print it where the file is `-`."""
-    from rrm_harness.output import write_whole
-
-    if str(file) == "-":
-        click.echo(text, nl=False)
-    else:
-        write_whole(file, text)
+        deliver("json", json_, comparison.as_json(found))

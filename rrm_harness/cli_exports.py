@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click
-
-from rrm_harness.cli_compare import FILE, deliver
+from rrm_harness.cli_files import Command, deliver, printable, say_written, whole
 
 if TYPE_CHECKING:
     from rrm_harness.result import Result
 
-Command = Callable[..., Any]
-WHOLE = click.Path(path_type=Path)
 OPTIONS = (
-    ("--csv", FILE, "FILE", "Write a row for each run; - for standard output."),
-    ("--json", FILE, "FILE", "Write the leaderboard as JSON; - for standard output."),
-    ("--parquet", WHOLE, "FILE", "Write a row for each run."),
-    ("--parquet-outcomes", WHOLE, "FILE", "Write a row for each example of each run."),
-    ("--lm-eval", WHOLE, "FOLDER", "Write lm-eval's results files."),
+    printable("--csv", "Write a row for each run"),
+    printable("--json", "Write the leaderboard as JSON"),
+    whole("--parquet", "Write a row for each run"),
+    whole("--parquet-outcomes", "Write a row for each example of each run"),
+    whole("--lm-eval", "Write lm-eval's results files", "FOLDER"),
 )
 
 
 def exports(command: Command) -> Command:
     """Give a command the options; each is a path, or None where it is not given."""
-    made = [
-        click.option(name, type=kind, metavar=metavar, help=text)
-        for name, kind, metavar, text in OPTIONS
-    ]
-    return reduce(lambda decorated, option: option(decorated), reversed(made), command)
+    return reduce(lambda given, option: option(given), reversed(OPTIONS), command)
 
 
-def export(runs: Sequence[Result], asked: dict[str, Path | None]) -> bool:
-    """Write what is asked; say whether anything was."""
+def export(runs: Sequence[Result], asked: Mapping[str, Path | None]) -> bool:
+    """Write what is asked and say where; tell whether anything was."""
     from rrm_harness.report import exports, leaderboard, lmeval_results
 
     given = {name: file for name, file in asked.items() if file is not None}
     if not given:
         return False
     boards = leaderboard.boards(runs)
+    texts = {"csv": exports.as_csv, "json": exports.as_json}
     writers: dict[str, Callable[[Path], object]] = {
-        "csv": lambda file: deliver(file, exports.as_csv(boards)),
-        "json": lambda file: deliver(file, exports.as_json(boards)),
         "parquet": lambda file: exports.write_runs(file, boards),
         "parquet_outcomes": lambda file: exports.write_outcomes(file, runs),
         "lm_eval": lambda folder: lmeval_results.write(folder, runs),
     }
     for name, file in given.items():
-        writers[name](file)
+        if name in texts:
+            deliver(name, file, texts[name](boards))
+        else:
+            writers[name](file)
+            say_written(name.replace("_", "-"), file)
     return True

@@ -109,11 +109,13 @@ def figure(directories: tuple[str, ...], output: Path, **asked: Any) -> None:
 
     drawing.ending(output)
     said: list[str] = []
-    with drawing.style():
-        drawn = _drawn(directories, asked, said.append)
-        drawing.save(drawn, output, said)
-    for sentence in said:
-        click.echo(drawing.plain(sentence))
+    try:
+        with drawing.style():
+            drawn = _drawn(directories, asked, said.append)
+            drawing.save(drawn, output, said)
+    finally:  # what was left out may be why nothing can be drawn
+        for sentence in said:
+            click.echo(drawing.plain(sentence))
     click.echo(f"figure: {output}")
 
 

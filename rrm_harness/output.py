@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -265,17 +266,30 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OutputError: It cannot be written.
     """
+    with replaced(path) as part, part.open("wb") as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Give a file to write beside a path, in its place at the end; make its folder.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is no file that can be replaced; name another")
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
         part.replace(path)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror or error}); name another place"
+        ) from error
 
 
 def _dumps(content: Mapping[str, Any], indent: int | None = None) -> str:

@@ -67,6 +67,7 @@ def results(
         "strategy": strategy,
         "n": 100,
         "examples": 100,
+        "failed_examples": 0,
         **{name: {} for name in ("subsets", "sections", "baselines", "extra")},
         "failures": {},
         "bounds": [accuracy, accuracy],
@@ -580,6 +581,12 @@ class TestCompute:
         assert [each.strategy for each in shown.paid] == ["single"]
         assert "from a store" in said[0]
 
+    def test_runs_that_all_came_from_a_store_have_no_seconds(
+        self, write: Write
+    ) -> None:
+        with pytest.raises(SpecError, match="every run's judgments came from a store"):
+            compute.collect(read(write(cached=5)), "seconds", ignore)
+
 
 class TestReliability:
     BINS = (
@@ -612,13 +619,25 @@ class TestReliability:
         assert not any("math" in each.get_text() for each in texts(made))
 
     @pytest.mark.parametrize("told", [None, {}, {"bins": []}])
-    def test_a_run_without_calibration_is_refused(
+    def test_a_run_without_calibration_is_left_out(
         self, write: Write, told: Any
     ) -> None:
-        place = write(calibration=told)
+        places = [
+            write(calibration=told),
+            write(calibration={"bins": self.BINS}),
+        ]
+        said: list[str] = []
 
-        with pytest.raises(OutputError, match="no calibration"):
-            reliability.collect(read(place), ignore)
+        curves = reliability.collect(read(*places), said.append)
+
+        assert len(curves) == 1
+        assert "is left out: it has no calibration" in said[0]
+
+    def test_nothing_but_runs_without_calibration_is_refused(
+        self, write: Write
+    ) -> None:
+        with pytest.raises(OutputError, match="no run has a calibration"):
+            reliability.collect(read(write(calibration=None)), ignore)
 
 
 class TestNames:
@@ -786,7 +805,7 @@ class TestRefusals:
             (["--output", "d.svg", "--strategy", "other"], "there is: single"),
             (["--output", "d.svg"], "--parameters JUDGE=BILLIONS"),
             (["--output", "d.svg", "--preset", "paper"], "--before DIR"),
-            (["--output", "d.svg", "--kind", "reliability"], "no calibration"),
+            (["--output", "d.svg", "--kind", "reliability"], "nothing to draw"),
         ],
     )
     def test_a_mistake_is_one_sentence_with_the_way_out(

@@ -317,14 +317,21 @@ def test_half_a_character_is_written_out_in_parquet(made: Made, tmp_path: Path) 
 def test_a_place_that_cannot_be_written_is_told_in_a_sentence(
     made: Made, tmp_path: Path
 ) -> None:
-    missing = tmp_path / "no" / "folder"
     (tmp_path / "file").write_text("")
     runs = [made("one")]
 
     with pytest.raises(OutputError, match="cannot be written"):
-        exports.write_runs(missing, leaderboard.boards(runs))
-    with pytest.raises(OutputError, match="cannot be made"):
+        exports.write_runs(tmp_path / "file" / "x", leaderboard.boards(runs))
+    with pytest.raises(OutputError, match="cannot be written"):
         lmeval_results.write(tmp_path / "file", runs)
+
+
+def test_a_missing_folder_is_made(made: Made, tmp_path: Path) -> None:
+    file = tmp_path / "no" / "folder" / "runs.parquet"
+
+    exports.write_runs(file, leaderboard.boards([made("one")]))
+
+    assert file.is_file()
 
 
 def test_lm_eval_makes_its_table_of_what_is_written(made: Made, tmp_path: Path) -> None:
@@ -421,7 +428,8 @@ def test_the_command_writes_every_export(made: Made, tmp_path: Path) -> None:
 
     done = rrm("report", made("one").directory, made("other").directory, *asked)
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert all(f": {path}\n" in done.stderr for path in options.values())
     assert all(path.exists() for path in options.values())
     assert "# Leaderboard of pairs" in (tmp_path / "runs.md").read_text()
 
@@ -432,3 +440,22 @@ def test_the_command_prints_csv(made: Made) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("rank,of,dataset,judge,strategy,n,accuracy,")
     assert len(done.stdout.splitlines()) == 2
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--csv", "-", "--json", "-"], "--csv and --json cannot all be printed"),
+        (["--parquet", "-"], "--parquet cannot be printed"),
+        (["--html", "-"], "--html cannot be printed"),
+    ],
+)
+def test_what_cannot_be_printed_is_refused(
+    made: Made, asked: list[str], said: str
+) -> None:
+    done = rrm("report", made("one").directory, *asked)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""

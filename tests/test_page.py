@@ -235,7 +235,7 @@ def test_the_command_writes_the_page_alone(run: Run, tmp_path: Path) -> None:
         ["report", str(result.directory), "--html", str(file), "--items", "1"],
     )
 
-    assert (told.exit_code, told.output) == (0, "")
+    assert (told.exit_code, told.stdout) == (0, "")
     assert file.read_text(encoding="utf-8") == page([result], most=1)
 
 

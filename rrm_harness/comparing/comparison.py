@@ -93,7 +93,7 @@ def compare(directories: Sequence[Path], *, common: bool = False) -> Compared:
     results = [Result.read(directory) for directory in directories]
     refuse_twins(directories)
     for other in results[1:]:
-        refuse_others(results[0], other)
+        refuse_others(results[0], other, common=common)
     runs = [Run.read(letters(n), result) for n, result in enumerate(results)]
     headline = Headline.of([(run.result.results, run.rows) for run in runs])
     everything = {each for run in runs for each in run.items}

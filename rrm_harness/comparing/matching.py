@@ -102,16 +102,29 @@ def refuse_twins(directories: Sequence[Path]) -> None:
         seen.add(place)
 
 
-def refuse_others(first: Result, other: Result) -> None:
-    """Refuse runs of other data, or under another rule."""
+def refuse_others(first: Result, other: Result, *, common: bool) -> None:
+    """Refuse runs under another rule, and of other data but where parts will do."""
     one, two = (each.results["manifest"]["run"] for each in (first, other))
-    for key in SAME:
+    for key in ("rule",) if common else SAME:
         if one.get(key) != two.get(key):
+            told = [_told(each, key) for each in (first, other)]
             raise SpecError(
-                f"the {key} of {first.directory} is {one.get(key)!r:.200} and that of"
-                f" {other.directory} is {two.get(key)!r:.200}; compare runs of the same"
-                f" {', '.join(SAME[:-1])} and {SAME[-1]}"
+                f"the {key} of {first.directory} is {told[0]} and that of"
+                f" {other.directory} is {told[1]}; compare runs of the same"
+                f" {', '.join(SAME[:-1])} and {SAME[-1]}{_or_parts(key)}"
             )
+
+
+def _told(run: Result, key: str) -> str:
+    """What the user asked for where it is known, else what the manifest has."""
+    asked = run.results.get(key) if key == "dataset" else None
+    return f"{asked or run.results['manifest']['run'].get(key)!r:.200}"
+
+
+def _or_parts(key: str) -> str:
+    if key == "rule":
+        return ""
+    return ", or give --common to compare the examples that are in both"
 
 
 def matched(runs: Sequence[Run], *, common: bool) -> list[Run]:

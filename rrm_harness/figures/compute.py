@@ -66,6 +66,11 @@ def collect(runs: Sequence[Run], cost: Cost, tell: Tell) -> Compute:
                 " came from a store, so its seconds are too few; run it with --no-reuse"
                 " into a new directory."
             )
+    if not timed:
+        raise SpecError(
+            "there is nothing to draw: part of every run's judgments came from a store,"
+            " so that their seconds are too few; draw another --cost"
+        )
     measure = COSTS[cost][1]
     paid = [
         Paid(

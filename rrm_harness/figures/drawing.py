@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rrm_harness.errors import OutputError
+from rrm_harness.output import replaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -198,15 +199,8 @@ def save(figure: Figure, path: Path, caption: Sequence[str] = ()) -> None:
     buffer, kind = BytesIO(), ending(path)
     said = plain(" ".join(caption))
     figure.savefig(buffer, format=kind, dpi=DPI, metadata=_metadata(kind, said))
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(path) as part:
         part.write_bytes(buffer.getvalue())
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror}); give another --output"
-        ) from error
 
 
 def _metadata(kind: str, caption: str) -> dict[str, Any]:

@@ -16,7 +16,13 @@ from rrm_harness.figures.axis import (
 )
 from rrm_harness.figures.drawing import MUTED, PALETTE, SHADE, legend, short
 from rrm_harness.figures.estimates import Estimate
-from rrm_harness.figures.published import HEADLINES, MEANS, Circle, circles
+from rrm_harness.figures.published import (
+    HEADLINES,
+    MEANS,
+    Circle,
+    circles,
+    headlines,
+)
 from rrm_harness.figures.room import Spot
 from rrm_harness.figures.runs import Point, Run, Tell, points
 
@@ -79,6 +85,11 @@ def collect(
     _refuse_unknown(sizes, measured)
     stars = _stars(measured, sizes, tell)
     found = circles(models.cards(), benchmarks, sizes, tell) if published else []
+    if published and not (runs or found):
+        raise SpecError(
+            f"nothing is published of {', '.join(benchmarks)} in the models' cards;"
+            f" there is: {', '.join(headlines(models.cards()))}"
+        )
     if published and not found:
         tell(f"Nothing is published of {', '.join(benchmarks)} in the models' cards.")
     if not stars and not found:

@@ -94,6 +94,15 @@ def circles(
     return found
 
 
+def headlines(cards: Mapping[str, Card]) -> list[str]:
+    """The benchmarks of which something is published."""
+    printed = {each.benchmark for card in cards.values() for each in card.published}
+    named = {
+        short for short, name in HEADLINES.items() if {name, *MEANS[name]} & printed
+    }
+    return sorted(named | printed - {*MEANS})
+
+
 def _by_model(cards: Iterable[Card]) -> dict[str, list[Published]]:
     figures: dict[str, list[Published]] = {}
     for card in cards:

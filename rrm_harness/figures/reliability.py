@@ -53,15 +53,18 @@ class Curve:
 
 
 def collect(runs: Sequence[Run], tell: Tell) -> list[Curve]:
-    """Read the calibration of each run.
+    """Read the calibration of each run that has one.
 
     Raises:
-        OutputError: A run has none.
+        OutputError: None has.
         SpecError: There is no run.
     """
     if not runs:
         raise SpecError("there is no run to draw; give the directories of some")
-    return [_curve(run, _label(run, runs), tell) for run in runs]
+    found = [curve for run in runs if (curve := _curve(run, _label(run, runs), tell))]
+    if not found:
+        raise OutputError("there is nothing to draw: no run has a calibration")
+    return found
 
 
 def _label(run: Run, runs: Sequence[Run]) -> str:
@@ -75,7 +78,7 @@ def _label(run: Run, runs: Sequence[Run]) -> str:
     return ", ".join(parts)
 
 
-def _curve(run: Run, label: str, tell: Tell) -> Curve:
+def _curve(run: Run, label: str, tell: Tell) -> Curve | None:
     calibration: dict[str, Any] = run.results.get("calibration") or {}
     bins = tuple(
         Bin(each["n"], each["confidence"], each["accuracy"])
@@ -83,12 +86,12 @@ def _curve(run: Run, label: str, tell: Tell) -> Curve:
         if each.get("n")
     )
     if not bins:
-        raise OutputError(
-            f"{run.judge} under {run.strategy} on {run.benchmark} has no calibration in"
-            " its results: its scores say nothing of confidence, there are fewer than"
-            " 30 prompts or none but ties, or an earlier version ran it; leave it out,"
-            " or, if that is the reason, run it again"
+        tell(
+            f"{run.judge} under {run.strategy} on {run.benchmark} is left out: it has"
+            " no calibration, as its scores say nothing of confidence, there are fewer"
+            " than 30 prompts, or an earlier version ran it."
         )
+        return None
     error = calibration.get("ece")
     known = "" if error is None else f", expected calibration error {100 * error:.1f} %"
     tell(f"{label}: {sum(each.n for each in bins):,} examples in bins{known}.")

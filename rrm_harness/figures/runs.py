@@ -305,8 +305,15 @@ def _by_benchmark(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def tell_gaps(runs: Sequence[Run], tell: Tell) -> None:
-    """Say which runs are of a part of their benchmark only, or had many failures."""
+    """Say which runs are of a part of their benchmark only, or had failures."""
     for run in runs:
+        failed = run.results["failed_examples"]
+        if failed:
+            tell(
+                f"{run.judge} under {run.strategy} on {run.benchmark}: {failed:,} of"
+                f" {run.results['examples']:,} examples failed; their worth is the"
+                " benchmark's rule's."
+            )
         if run.results.get("missing_subsets"):
             tell(
                 f"{run.judge} on {run.benchmark} is not the whole benchmark: there was"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rrm_harness import prompts, stats
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FORMAT = 1
+MOST = 45
+"""The most pairs that are read; of more, neighbors in rank are shown."""
 RANKED = ("rank", "accuracy", "95 % interval")
 PAIRED = (
     "differ",
@@ -66,6 +69,15 @@ def pair(row: Pair) -> dict[str, str]:
     }
 
 
+def shown_pairs(compared: Compared) -> list[Pair]:
+    """All pairs, or where they are too many, the neighbors in the order of ranks."""
+    if len(compared.pairs) <= MOST:
+        return [*compared.pairs]
+    names = [each.run.name for each in compared.standings]
+    neighbors = {frozenset(each) for each in pairwise(names)}
+    return [row for row in compared.pairs if {row.first, row.second} in neighbors]
+
+
 def notes(compared: Compared) -> Iterator[tuple[str, str]]:
     """What the columns are, and of what: a name and a sentence each."""
     yield "accuracy", f"Percent of {compared.headline.means}."
@@ -75,13 +87,21 @@ def notes(compared: Compared) -> Iterator[tuple[str, str]]:
             f"Only the {compared.examples:,} that all runs have;"
             f" {compared.left_out:,} others were left out.",
         )
-    for each in compared.standings:
-        failed = each.run.result.results["failed_examples"]
-        if failed:
-            yield (
-                f"run {each.run.name}",
-                f"{failed:,} examples failed; their worth is the benchmark's rule's.",
-            )
+    failed = [
+        f"{each.run.name} {count:,}"
+        for each in compared.standings
+        if (count := each.run.result.results["failed_examples"])
+    ]
+    if failed:
+        yield (
+            "failed",
+            f"Examples of {', '.join(failed)}; their worth is the benchmark's rule's.",
+        )
+    if len(compared.pairs) > MOST:
+        yield (
+            "pairs",
+            f"Neighbors in rank alone; all {len(compared.pairs):,} are in the JSON.",
+        )
     yield (
         "rank",
         "1 + how many runs are better: higher in accuracy, ahead over all examples,"
@@ -133,7 +153,7 @@ def _unused(compared: Compared) -> Iterator[str]:
     for name, reason in reasons.items():
         counts = [
             f"{row.first}−{row.second} {count:,}"
-            for row in compared.pairs
+            for row in shown_pairs(compared)
             if (count := getattr(row.discordance, name))
         ]
         if counts:
@@ -151,7 +171,7 @@ def show(compared: Compared, console: Console) -> None:
     console.print(ranked)
     console.print()
     paired = table((), ("pair", *PAIRED))
-    for each_pair in compared.pairs:
+    for each_pair in shown_pairs(compared):
         add(paired, pair(each_pair).values())
     console.print(paired)
     console.print()
@@ -171,7 +191,9 @@ def markdown(compared: Compared) -> str:
         standings=[
             [*markdown_cells(standing(each)).values()] for each in compared.standings
         ],
-        pairs=[[*markdown_cells(pair(each)).values()] for each in compared.pairs],
+        pairs=[
+            [*markdown_cells(pair(each)).values()] for each in shown_pairs(compared)
+        ],
         notes=[*notes(compared)],
     )
 

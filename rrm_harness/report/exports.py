@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rrm_harness.errors import OutputError
+from rrm_harness.output import replaced
 from rrm_harness.report.leaderboard import Board, record, records
 from rrm_harness.result import Result
 
@@ -146,19 +146,10 @@ def _write(
     import pyarrow
     from pyarrow import parquet
 
-    if file.exists() and not file.is_file():
-        raise OutputError(f"{file} is no file that can be replaced; name another")
-    part = file.with_name(f"{file.name}.part")
-    try:
-        with parquet.ParquetWriter(part, schema) as writer:
-            for chunk in chunks:
-                rows = [_each_text(row, _plain) for row in chunk]
-                writer.write_table(pyarrow.Table.from_pylist(rows, schema))
-        part.replace(file)
-    except OSError as error:
-        raise OutputError(
-            f"{file} cannot be written ({error.strerror or error}); name another file"
-        ) from error
+    with replaced(file) as part, parquet.ParquetWriter(part, schema) as writer:
+        for chunk in chunks:
+            rows = [_each_text(row, _plain) for row in chunk]
+            writer.write_table(pyarrow.Table.from_pylist(rows, schema))
 
 
 def _each_text(row: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from statistics import NormalDist
 from typing import Any
 
 from rrm_harness import chance
-from rrm_harness.errors import OutputError
 from rrm_harness.output import RESULTS, write_whole
 from rrm_harness.result import Result
 from rrm_harness.stats import LEVEL
@@ -42,12 +41,6 @@ def write(folder: Path, runs: Sequence[Result]) -> list[Path]:
         content = json.dumps(as_results(run, finished), indent=2, allow_nan=False)
         told = f"{task(run)}_{chance.digest(content).hex()[:8]}"
         file = place / f"results_{_file_name(told)}_{stamp.replace(':', '-')}.json"
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{place} cannot be made ({error.strerror}); name another folder"
-            ) from error
         write_whole(file, content + "\n")
         files.append(file)
     return files
