@@ -1,19 +1,27 @@
-"""Draw the README's figures: `python benchmarks/figures.py [--output FOLDER]`.
+"""Make what the README shows of runs: `python benchmarks/figures.py [--output FOLDER]`.
 
-Every figure is a command of `rrm-harness figure`, printed before it runs: the paper's
-first figure from the runs of RRM-nano and of the policy that it trained (`make
-charts`), the same axes with what is published of larger judges, accuracy against
-comparisons, and the reliability of votes. A figure whose runs are not there is told and
-left out, and the exit code is 1.
+Everything is a command of `rrm-harness`, printed before it runs. Figures: the paper's
+first from the runs of RRM-nano and of the policy that it trained (`make charts`), the
+same axes with what is published of larger judges, accuracy against comparisons, the
+reliability of votes. Beside them the sizes of RRM-nano compared, and pages to browse:
+of RRM-nano with a picture of it by Chromium, and, if RRM_HARNESS_DATA names the
+folder of recorded data, of o1-mini's replies on JudgeBench. Pages go to runs/. What
+cannot be made for want of runs is told and left out, and the exit code is 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from subprocess import PIPE
+
+from judgebench_page import recorded_run
 
 from rrm_harness.cli import commands
 from rrm_harness.errors import HarnessError, OutputError
@@ -21,6 +29,10 @@ from rrm_harness.result import Result
 
 VOTES = "voting,k=16"
 ONCE = "single,order=seeded"
+MADE = ("published", "paper", "compute", "reliability", "compare", "page", "picture")
+COMPARED = "compare.md"
+ITEM = "test/2/7"
+"""A question of eight solutions that a knockout decides."""
 
 
 def nano_runs(folder: Path) -> list[Result]:
@@ -72,9 +84,44 @@ def asked(given: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
         yield "paper", ["--preset", "paper", *places, *told]
 
 
+def told(given: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
+    """What is no figure: the names, and the commands with their arguments."""
+    runs = nano_runs(given.nano)
+    once = [str(run.directory) for run in runs if run.results["strategy"] == ONCE]
+    nano = [place for place in once if "rrm-nano" in place]
+    if len(nano) > 1:
+        yield "compare", ["compare", *nano, "--markdown", str(given.output / COMPARED)]
+    played = [str(each) for each in sorted(given.nano.glob("*knockout"))]
+    if nano and played:
+        shown = [nano[0], nano[-1], played[-1]]
+        yield "page", ["report", *shown, "--html", str(given.pages / "nano.html")]
+    recorded = os.environ.get("RRM_HARNESS_DATA")
+    if recorded:
+        place = given.pages / "judgebench"
+        shown = [str(run.directory) for run in recorded_run(Path(recorded), place)]
+        yield "recorded", ["report", *shown, "--html", str(place / "page.html")]
+
+
+def take_picture(given: argparse.Namespace) -> bool:
+    """Have Chromium draw an item of the page; say so if there is no Chromium."""
+    browser = shutil.which("chromium")
+    page = (given.pages / "nano.html").resolve()
+    if browser is None or not page.is_file():
+        print("! page.png is as it was: it takes the page, and chromium", flush=True)
+        return False
+    command = [browser, "--headless", "--no-sandbox", "--hide-scrollbars"]
+    command += ["--window-size=1280,1180", f"--screenshot={given.output / 'page.png'}"]
+    subprocess.run([*command, f"{page.as_uri()}#{ITEM}"], check=True, stderr=PIPE)
+    return True
+
+
 def draw(name: str, arguments: Sequence[str], output: Path) -> bool:
+    """Draw a figure; say what is wrong if that cannot be."""
+    return run(["figure", *arguments, "--output", str(output / f"{name}.svg")])
+
+
+def run(command: Sequence[str]) -> bool:
     """Run a command; say what is wrong if it cannot."""
-    command = ["figure", *arguments, "--output", str(output / f"{name}.svg")]
     print(f"$ rrm-harness {shlex.join(command)}", flush=True)
     try:
         commands.main(command, standalone_mode=False)
@@ -90,20 +137,20 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("docs/figures"))
     parser.add_argument("--nano", type=Path, default=Path("runs/nano"))
     parser.add_argument("--policy", type=Path, default=Path("runs/post-train"))
+    parser.add_argument("--pages", type=Path, default=Path("runs/pages"))
     given = parser.parse_args()
-    drawn: dict[str, bool] = {}
+    made: dict[str, bool] = {}
     try:
+        for name, command in told(given):
+            made[name] = run(command)
+        made["picture"] = take_picture(given)
         for name, arguments in asked(given):
-            drawn[name] = draw(name, arguments, given.output)
+            made[name] = draw(name, arguments, given.output)
     except HarnessError as error:
         print(f"! {error}", flush=True)
-    missing = [
-        name
-        for name in ("published", "paper", "compute", "reliability")
-        if not drawn.get(name)
-    ]
+    missing = [name for name in MADE if not made.get(name)]
     if missing:
-        sys.exit(f"not drawn, for want of runs (make charts): {', '.join(missing)}")
+        sys.exit(f"not made, for want of runs (make charts): {', '.join(missing)}")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ STORED = (
     "seconds are those of the last command, which asks only what the store lacks; some"
     " of these runs found judgments there."
 )
-SIZES = "size: billions of parameters, by the model's card."
+SIZES = "size: parameters of the model, by its card."
 NUMBERS = ("rank", "accuracy", "95 % interval", "asked", "tokens", "seconds", "size")
 
 
@@ -187,8 +187,13 @@ def row(board: Board, place: Place) -> dict[str, str]:
         "asked": compact(told["comparisons"]),
         "tokens": compact(told["prompt_tokens"] + told["completion_tokens"]),
         "seconds": compact(told["seconds"]),
-        "size": compact(told["parameters"]),
+        "size": _size(told["parameters"]),
     }
+
+
+def _size(billions: float | None) -> str:
+    """Parameters as models are called: 219k, 7.6B."""
+    return compact(None if billions is None else 1e9 * billions).replace("G", "B")
 
 
 def shown(found: Sequence[Board]) -> Iterator[Board]:

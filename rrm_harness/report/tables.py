@@ -53,8 +53,8 @@ def _failures(results: Results) -> Iterator[str]:
     kinds = ", ".join(f"{kind} {n}" for kind, n in results["failures"].items())
     low, high = results["bounds"]
     yield (
-        f"{failed} of {results['comparisons']} comparisons have no judgment ({kinds});"
-        " had they all been right or wrong, the headline would lie between"
+        f"{failed:,} of {results['comparisons']:,} comparisons have no judgment"
+        f" ({kinds}); had they all been right or wrong, the headline would lie between"
         f" {percent(low)} and {percent(high)}.{ASKED_AGAIN}"
     )
     for kind, first in results["first_failures"].items():
