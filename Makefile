@@ -28,7 +28,7 @@ nano: .venv/models
 # The data of both charts: accuracy by size and by strategy, a policy before and after.
 charts: nano post-train
 
-# The figures that the README shows, from those runs and the published figures of models' cards.
+# What the README shows of those runs: figures, the sizes compared, pages; with RRM_HARNESS_DATA also one of recorded replies.
 figures: charts
 	$(BIN)/python benchmarks/figures.py --output docs/figures
 

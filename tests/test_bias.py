@@ -23,7 +23,7 @@ from rrm_harness import (
 from rrm_harness.bias import Bias, at_equal_length, guessed_by_length
 from rrm_harness.calibration import LEAST
 from rrm_harness.outcomes import outcome_of
-from rrm_harness.report import tables
+from rrm_harness.report.facts import facts
 from rrm_harness.schedule import Finished
 
 Found = dict[str, Any]
@@ -436,7 +436,7 @@ def test_bias_is_shown_in_a_few_lines() -> None:
     found = bias([*with_lengths(*told, *[(5, 9, SECOND)] * 13), *asked_twice((1, 1))])
     run = evaluate("first", "sample", limit=1).results
 
-    shown = dict(tables.facts({**run, "bias": found}))
+    shown = dict(facts({**run, "bias": found}))
 
     assert shown["the longer one is chosen, is right"] == "71.43 %, 45.71 % of 35 pairs"
     assert shown["accuracy where the right one is longer"] == "75.00 (50.50–89.82)"
@@ -451,7 +451,7 @@ def test_a_run_from_before_bias_was_measured_is_shown_without() -> None:
     for name in ("bias", "calibration", "attributes"):
         del run[name]
 
-    shown = dict(tables.facts(run))
+    shown = dict(facts(run))
 
     assert "seconds" in shown
     assert not [name for name in shown if "right one" in name or "calib" in name]

@@ -22,7 +22,7 @@ from rrm_harness import (
 )
 from rrm_harness.calibration import COVERAGE, LEAST, Calibration, redraws
 from rrm_harness.outcomes import outcome_of
-from rrm_harness.report import tables
+from rrm_harness.report.facts import facts
 from rrm_harness.schedule import Finished
 
 Scores = tuple[float, float]
@@ -372,7 +372,7 @@ def test_calibration_is_shown_in_two_lines() -> None:
     run = evaluate("first", "sample", limit=1).results
     measured = found(of_shares(0.9, 0.9, 0.9, 0.1, times=10))
 
-    shown = dict(tables.facts({**run, "calibration": measured}))
+    shown = dict(facts({**run, "calibration": measured}))
 
     assert shown["calibration"].startswith("ECE 15.00 (")
     assert ", Brier 0.210 (0." in shown["calibration"]

@@ -19,7 +19,7 @@ from lm_eval.filters import build_filter_ensemble
 from rrm_harness import plan
 from rrm_harness.errors import SpecError
 from rrm_harness.records import Request
-from rrm_harness.report.tables import ASKED_AGAIN, cautions
+from rrm_harness.report.cautions import ASKED_AGAIN, cautions
 from rrm_harness.schedule import Finished
 from rrm_harness.tally import Tally
 

@@ -24,6 +24,16 @@ def interval(low: float | None, high: float | None) -> str:
     return f"{percent(low)}–{percent(high)}"
 
 
+def bounds(both: Iterable[float]) -> str:
+    """The worst and the best that a share could be, in percent."""
+    return "–".join(map(percent, both))
+
+
+def part_of(part: int, whole: int) -> str:
+    """A part of a count, in whole percent."""
+    return f"{100 * part / whole:.0f} %" if whole else NOTHING
+
+
 def signed(value: float) -> str:
     """A difference of shares in percentage points, with its sign."""
     return f"{100 * value:+.2f}".replace("-", "−")

@@ -8,6 +8,8 @@ from itertools import combinations
 from typing import Any
 
 from rrm_harness.report import leaderboard, tables
+from rrm_harness.report.cautions import cautions
+from rrm_harness.report.facts import facts
 from rrm_harness.report.glance import RIGHT, Glance
 from rrm_harness.report.judgments import Key
 from rrm_harness.report.margins import margins
@@ -45,8 +47,8 @@ def told(run: Result, label: str) -> dict[str, Any]:
         "label": label,
         **tables.row(results),
         "parts": list(tables.parts(results)),
-        "facts": list(tables.facts(results)),
-        "cautions": tables.cautions(results),
+        "facts": list(facts(results)),
+        "cautions": cautions(results),
         "failures": [
             (kind, f"{count:,}", results["first_failures"].get(kind, ""))
             for kind, count in results["failures"].items()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rrm_harness import evaluate
-from rrm_harness.report import tables
+from rrm_harness.report.facts import facts
 
 pytestmark = pytest.mark.acceptance
 
@@ -39,9 +39,7 @@ def judge(data: Path, name: str, folder: Path) -> Mapping[str, Any]:
         "both-orders",
         output=folder / "run",
     ).results
-    print(
-        name, *(f"  {fact}: {value}" for fact, value in tables.facts(results)), sep="\n"
-    )
+    print(name, *(f"  {fact}: {value}" for fact, value in facts(results)), sep="\n")
     return results
 
 
