@@ -170,7 +170,7 @@ def report(
         written = True
     if markdown is not None:
         boards = leaderboard.markdown(leaderboard.boards(results))
-        deliver("markdown", markdown, boards + tables.markdown(runs))
+        deliver("markdown", markdown, tables.markdown(runs) + boards)
     elif not written:
         _show(runs)
         leaderboard.show(leaderboard.boards(results), _console())
