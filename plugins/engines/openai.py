@@ -33,18 +33,23 @@ Prefill = Literal["no", "vllm", "assistant"]
 class OpenAI(Engine):
     """Any OpenAI-compatible server: vLLM, SGLang, llama.cpp, NIM or a hosted one.
 
+    Several addresses are servers of the same model: each request goes to the one with
+    the least to do, one that is gone is left out until it is back, and what it was
+    asked is asked elsewhere.
+
     With `tokenizer`, chats become token ids here, by the model's own template, and go
     to the completions route: what a response says cannot become a special token, and a
     reply may be prefilled. Without, the server renders the chat as it sees fit.
 
     Args:
         model: What the judge runs on.
-        url: The server's address up to `/v1`; OPENAI_BASE_URL, else OpenAI's own.
+        url: The server's address up to `/v1`, or several with `;` between them;
+            OPENAI_BASE_URL, else OpenAI's own.
         key_variable: The environment variable that holds the key, if one is needed.
         route: How to ask. `auto`: for a text `completions` with a tokenizer and `chat`
             without; for a score what the model's head says, else `classify`.
             `reward` is SGLang's `/classify`, `nemotron` NVIDIA's attributes in a chat.
-        concurrency: The most requests under way at once.
+        concurrency: The most requests under way at once, at each address.
         timeout: Seconds for one attempt as a whole, and for waiting where told to.
         retries: How often a request is asked again before it fails.
         backoff: Seconds before the first retry, doubled with each, at most 60.
@@ -75,11 +80,11 @@ class OpenAI(Engine):
     context: int = 0
     neutral: Literal["auto", "true", "false"] = "auto"
     _client: Client | None = field(default=None, init=False, repr=False)
-    _address: Address = field(init=False, repr=False)
+    _addresses: list[Address] = field(init=False, repr=False)
     _open: dict[int, Asked] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._address = Address.read(self.url)
+        self._addresses = Address.read_all(self.url)
         if self.concurrency < 1 or self.retries < 0 or self.context < 0:
             raise SpecError(
                 f"openai,concurrency={self.concurrency},retries={self.retries},"
@@ -96,7 +101,9 @@ class OpenAI(Engine):
     def identity(self) -> str:
         """Where it is asked, for what, and how; no key, password or query.
 
-        The tokenizer is told by its files, and the query by a hash.
+        The tokenizer is told by its files, and the query by a hash. Of several
+        addresses the first stands for all: whoever answers, the model is the same, and
+        what was judged stays valid when others join or leave.
         """
         read = self.tokenized
         ids = f"ids {models.fingerprint(read, weights=False)}" if read else ""
@@ -105,13 +112,13 @@ class OpenAI(Engine):
         how += [] if self.neutral == "auto" else [f"neutral={self.neutral}"]
         name = self.served or self.model.id
         name += f"@{self.model.revision}" if self.model.revision else ""
-        return f"openai({self._address.mark}, {name}, {', '.join(how)})"
+        return f"openai({self._addresses[0].mark}, {name}, {', '.join(how)})"
 
     @property
     def neutralizes(self) -> bool:
         """Whether servers' own cuts and penalties are spoken of at all."""
         if self.neutral == "auto":
-            return not self._address.is_openai
+            return not any(each.is_openai for each in self._addresses)
         return self.neutral == "true"
 
     @property
@@ -167,7 +174,7 @@ class OpenAI(Engine):
             from .openai_client import Client
             from .openai_routes import Routes
 
-            self._client = Client(self._address, Routes(self), self)
+            self._client = Client(self._addresses, Routes(self), self)
         return self._client
 
 

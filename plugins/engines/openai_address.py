@@ -26,14 +26,28 @@ class Address:
     auth: tuple[str, str] | None = None
 
     @classmethod
+    def read_all(cls, urls: str) -> list[Address]:
+        """Read addresses with `;` between them; without, OPENAI_BASE_URL's or OpenAI's.
+
+        Raises:
+            SpecError: One is no http or https address, or is there twice.
+        """
+        named = urls or os.environ.get("OPENAI_BASE_URL") or OPENAI
+        found = [cls.read(each.strip()) for each in named.split(";")]
+        for number, address in enumerate(found):
+            if address in found[:number]:
+                raise SpecError(f"url names {address} twice; leave one of them out")
+        return found
+
+    @classmethod
     def read(cls, url: str) -> Address:
-        """Read an address; without one, OPENAI_BASE_URL's, else OpenAI's own.
+        """Read one address.
 
         Raises:
             SpecError: It is no http or https address.
         """
         try:
-            parts = urlsplit(url or os.environ.get("OPENAI_BASE_URL") or OPENAI)
+            parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ValueError
             host = (
@@ -42,7 +56,8 @@ class Address:
             port = f":{parts.port}" if parts.port else ""
         except ValueError:  # from None: its text may hold the password
             raise SpecError(
-                "the server's url is no http address; write url=http://HOST:PORT/v1"
+                "the server's url is no http address; write url=http://HOST:PORT/v1,"
+                " and ';' between several"
             ) from None
         path = parts.path.rstrip("/")
         return cls(parts.scheme, host + port, path, parts.query, _auth(parts))

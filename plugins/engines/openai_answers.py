@@ -28,6 +28,10 @@ class Again(Exception):  # noqa: N818
         self.after = after
 
 
+class Gone(Again):
+    """Nobody listens there."""
+
+
 class Rejected(Exception):  # noqa: N818
     """This request will not be answered; another one may be."""
 
