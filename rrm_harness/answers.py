@@ -84,6 +84,12 @@ class Answers:
         """How many requests the engines still owe."""
         return len(self._tickets)
 
+    @property
+    def capacity(self) -> int:
+        """How many requests the largest engine asks for at once."""
+        sizes = [getattr(each, "capacity", 0) for each in self._engines.values()]
+        return max(sizes, default=0)
+
     def pointwise(self, comparison: Comparison) -> bool:
         """Tell whether the comparison is to be asked one response at a time."""
         judge = self._bench(comparison).judge

@@ -419,8 +419,11 @@ class Engine(Protocol):
     """Runs requests on hardware; knows no benchmark.
 
     To construct one takes no hardware; the first `submit` or `collect` does, so that a
-    mistake in the data costs no load.
+    mistake in the data costs no load. `capacity` is how many requests it is the faster
+    for having at once; 0 if some thousands are as good as more.
     """
+
+    capacity: int = 0
 
     if TYPE_CHECKING:  # at run time a field or a plain attribute will do
 

@@ -107,7 +107,7 @@ def play_all(
 
     At most `window` examples are unfinished at a time, and at most BUFFER times as many
     wait for an earlier one to finish. No example is begun while the engines owe
-    REQUESTS answers.
+    REQUESTS answers. An engine that asks for more than either is given more.
     """
     try:
         yield from _played(
@@ -151,6 +151,7 @@ class _Schedule:
     def __init__(self, answers: Answers, truncate: bool) -> None:
         self._answers = answers
         self._truncate = truncate
+        self._capacity = answers.capacity
         self._ready: deque[_Running] = deque()
         self._unfinished = 0
         self._abandoned = False
@@ -162,8 +163,11 @@ class _Schedule:
 
     def has_room(self, begun: int, window: int) -> bool:
         """Whether another example may begin."""
-        room = self._unfinished < window and begun < BUFFER * window
-        return room and self._answers.outstanding < REQUESTS
+        if self._answers.outstanding >= max(REQUESTS, self._capacity):
+            return False
+        if begun >= BUFFER * window + self._capacity:
+            return False
+        return self._unfinished < max(window, self._capacity)
 
     def start(self, running: _Running) -> None:
         self._unfinished += 1

@@ -196,6 +196,15 @@ def test_the_window_is_filled_before_an_engine_is_waited_for() -> None:
     assert engine.log == [8] * 13 + list(range(7, 0, -1))
 
 
+def test_an_engine_that_asks_for_more_than_the_window_is_given_more() -> None:
+    engine = FakeEngine()
+    engine.capacity = 12
+
+    list(play_all(examples(40), build("single"), answers(None, engine), window=4))
+
+    assert engine.most == 12
+
+
 @pytest.mark.parametrize("window", [1, 2, 5])
 def test_one_slow_example_does_not_idle_the_engine(window: int) -> None:
     waiting = []
