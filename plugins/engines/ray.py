@@ -82,6 +82,7 @@ class Ray(Engine):
         self._patience = patience
         self._board = Board(depth)
         self._depth = depth
+        self.capacity = 2 * workers * depth  # the queue lasts while calls are read
         self._cluster: Cluster | None = None
         self._crew: Crew | None = None
         self._known = ""

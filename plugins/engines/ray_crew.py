@@ -17,10 +17,10 @@ from .ray_worker import Done, Hello, Make, Worker, pack_step, unpack_done
 
 CALLS = 2
 """Calls that a worker has at a time: it begins the second while we read the first."""
-GATHER = 0.002
+GATHER = 0.004
 """Seconds that a worker waits for more answers, for each worker of the crew: so the
-driver reads at most a thousand calls a second, however many workers there are."""
-LONGEST = 1.0
+driver reads some 250 calls a second at most, however many workers there are."""
+LONGEST = 2.0
 """The most seconds that it waits so."""
 CLOSING = 5.0
 """Seconds that workers have to close their engines before they are ended."""
