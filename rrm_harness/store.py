@@ -12,12 +12,13 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import fields
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from rrm_harness.errors import StoreError
 from rrm_harness.records import Comparison, Completion, Judgment
@@ -27,17 +28,20 @@ _log = logging.getLogger(__name__)
 VERSION = 1
 COMMIT_SECONDS = 1.0
 COMMIT_ROWS = 5000
+CACHE_KIB = 32 * 1024
+CHECKPOINT_PAGES = 16 * 1024
+"""Of 4 KiB. Keys are hashes, so every commit touches pages all over the index."""
 _UTF8 = ("utf-8", "surrogatepass")
 
 _SCHEMA = f"""
 CREATE TABLE judgments (
     key BLOB PRIMARY KEY, example TEXT, shown TEXT, sample INTEGER,
     scores TEXT NOT NULL, text TEXT NOT NULL, completions TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE TABLE failures (
     key BLOB PRIMARY KEY, example TEXT, shown TEXT, sample INTEGER,
     kind TEXT NOT NULL, text TEXT NOT NULL, times INTEGER NOT NULL
-) WITHOUT ROWID;
+);
 PRAGMA user_version = {VERSION};
 """
 
@@ -75,6 +79,13 @@ class RunStore:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no judgment to serve, nor a neighbor that could have one."""
+        if self._pending or self._neighbors:
+            return False
+        return not _holds(self.path, self._database, "judgments")
 
     def get(self, key: bytes, comparison: Comparison) -> Judgment | None:
         """Return the judgment under a key, from here or from a neighbor."""
@@ -119,7 +130,7 @@ class RunStore:
         if not self._pending:
             return
         judged, failed = [], []
-        for key, (comparison, judgment) in self._pending.items():
+        for key, (comparison, judgment) in sorted(self._pending.items(), key=_key):
             shown = ",".join(map(str, comparison.order))
             name = _storable(comparison.example.id)
             where = (key, name, shown, comparison.sample)
@@ -136,9 +147,11 @@ class RunStore:
                 self._database.executemany(
                     "INSERT OR REPLACE INTO judgments VALUES (?,?,?,?,?,?,?)", judged
                 )
-                self._database.executemany(
-                    "DELETE FROM failures WHERE key = ?", [row[:1] for row in judged]
-                )
+                if _holds(self.path, self._database, "failures"):
+                    self._database.executemany(
+                        "DELETE FROM failures WHERE key = ?",
+                        [row[:1] for row in judged],
+                    )
                 self._database.executemany(
                     "INSERT INTO failures VALUES (?,?,?,?,?,?,1) ON CONFLICT(key)"
                     " DO UPDATE SET kind = excluded.kind, text = excluded.text,"
@@ -168,13 +181,17 @@ def holds_judgments(path: Path) -> bool:
     """
     if not path.stat().st_size:  # a run that ended before its first write
         return False
-    database = _open(path, writable=False)
+    with closing(_open(path, writable=False)) as database:
+        return _holds(path, database, "judgments")
+
+
+def _holds(path: Path, database: sqlite3.Connection, table: str) -> bool:
+    """Tell whether a table has any row."""
     try:
-        return bool(database.execute("SELECT 1 FROM judgments LIMIT 1").fetchone())
+        found = database.execute(f"SELECT 1 FROM {table} LIMIT 1")  # noqa: S608
+        return found.fetchone() is not None
     except sqlite3.Error as error:
         raise _explained(path, error) from error
-    finally:
-        database.close()
 
 
 class Kept(NamedTuple):
@@ -245,6 +262,8 @@ def _prepare(database: sqlite3.Connection, path: Path, writable: bool) -> None:
         return
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
+    database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     if new:
         database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
     problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -268,34 +287,34 @@ def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | No
         raise _damaged(path, str(error)) from error
 
 
-_EMPTY = Completion()
-_FIELDS = [(each.name, getattr(_EMPTY, each.name)) for each in fields(Completion)]
+_NAMES = [each.name for each in fields(Completion)]
+_values = attrgetter(*_NAMES)
+_DEFAULTS = _values(Completion())
+_KNOWN = {*_NAMES}
+_TUPLES = {"scores", "notes"}
+_key = itemgetter(0)
 
 
 def _dumped(completions: Sequence[Completion]) -> str:
     """The completions as JSON, without what is at its default."""
-    return json.dumps(
-        [
-            {
-                name: value
-                for name, default in _FIELDS
-                if (value := getattr(completion, name)) != default
-            }
-            for completion in completions
-        ]
-    )
+    return json.dumps([_told(completion) for completion in completions])
+
+
+def _told(completion: Completion) -> dict[str, Any]:
+    values = zip(_NAMES, _values(completion), _DEFAULTS, strict=True)
+    return {name: value for name, value, default in values if value != default}
 
 
 def _loaded(dumped: str) -> tuple[Completion, ...]:
     """The completions; a field that this version does not know is left out."""
-    known = {name for name, _ in _FIELDS}
-    found = []
-    for stored in json.loads(dumped):
-        values = {name: stored[name] for name in known & stored.keys()}
-        for name in ("scores", "notes"):
-            values[name] = tuple(values.get(name, ()))
-        found.append(Completion(**values))
-    return tuple(found)
+    return tuple([_completion(stored) for stored in json.loads(dumped)])
+
+
+def _completion(stored: Mapping[str, Any]) -> Completion:
+    values = {name: stored[name] for name in stored.keys() & _KNOWN}
+    for name in _TUPLES & values.keys():
+        values[name] = tuple(values[name])
+    return Completion(**values)
 
 
 def _storable(text: str) -> str | bytes:

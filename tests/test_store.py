@@ -467,7 +467,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_damage_that_is_met_while_reading_is_the_same_error(path: Path) -> None:
-    large = Judgment((1.0,), text="x" * 5000)  # more than SQLite keeps in memory
+    large = Judgment((1.0,), text="x" * 20_000)  # more than SQLite keeps in memory
     with RunStore(path) as store:
         for number in range(2000):
             store.put(str(number).encode(), ASKED, large)
