@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from itertools import count, repeat
 from math import isfinite
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from rrm_harness import chance, parse
@@ -62,6 +63,7 @@ class Answers:
     ) -> None:
         self._benches = benches
         self._store = store
+        self._empty = store is not None and store.is_empty
         self._identities = {
             role: chance.digest(
                 bench.judge.identity, bench.engine.identity if bench.engine else ""
@@ -107,7 +109,7 @@ class Answers:
         _refuse_wrong_number(bench.judge, comparison)
         try:
             requests = tuple(bench.judge.render(comparison))
-            contents = tuple(map(_content, requests))
+            contents = [*map(_content, requests)]
         except HarnessError:
             raise
         except Exception as error:
@@ -119,7 +121,7 @@ class Answers:
             return None
         if key in self._failed:
             return Answer(self._read_failed(key, comparison), first=False)
-        known = self._store.get(key, comparison) if self._store else None
+        known = self._stored(key, comparison)
         if known is not None:
             judgment = _parse(bench.judge, comparison, known.completions)
             if judgment.failure is None:
@@ -222,6 +224,12 @@ class Answers:
             asked += [str(comparison.seed), str(comparison.sample)]
         return chance.digest(*asked)
 
+    def _stored(self, key: bytes, comparison: Comparison) -> Judgment | None:
+        """What the store holds; one that began empty holds what this run put there."""
+        if self._store is None or (self._empty and key not in self._answered):
+            return None
+        return self._store.get(key, comparison)
+
     def _is_first(self, key: bytes) -> bool:
         first = key not in self._answered
         self._answered.add(key)
@@ -250,13 +258,16 @@ class Answers:
         return Answer(judgment, self._is_first(key))
 
 
-_FIELDS = [(each.name, each.default) for each in fields(Request)]
+_NAMES = [each.name for each in fields(Request)]
+_DEFAULTS = [each.default for each in fields(Request)]
+_values = attrgetter(*_NAMES)
+_SEED = _NAMES.index("seed")
 
 
 def _content(request: Request) -> str:
     """A request as text, without what is at its default: new fields change no key."""
-    values = [(name, getattr(request, name), default) for name, default in _FIELDS]
-    return repr([(name, value) for name, value, default in values if value != default])
+    told = zip(_NAMES, _values(request), _DEFAULTS, strict=True)
+    return repr([(name, value) for name, value, default in told if value != default])
 
 
 def _seeded(request: Request, content: str, comparison: Comparison) -> Request:
@@ -264,7 +275,9 @@ def _seeded(request: Request, content: str, comparison: Comparison) -> Request:
     if not request.sampled or request.seed is not None:
         return request
     seed = chance.seed(comparison.seed, comparison.sample, content)
-    return replace(request, seed=seed)
+    values = [*_values(request)]  # several times as fast as `dataclasses.replace`
+    values[_SEED] = seed
+    return Request(*values)
 
 
 def _collected(engine: Engine) -> Iterator[tuple[int, Completion]]:
@@ -319,34 +332,41 @@ def _parse(
     """The judge's reading, or a failure; one bad row never ends a run."""
     for completion in completions:
         if completion.failure is not None:
-            judgment = Judgment.failed(completion.failure, completion.text)
-            break
-    else:
-        try:
-            judgment = _checked(judge.parse(comparison, completions), comparison)
-        except Exception as error:
-            judgment = _broken(error)
-    texts = [judgment.text, *(completion.text for completion in completions)]
-    cut = any(completion.finish == "length" for completion in completions)
-    cut = cut or any(map(parse.still_thinking, texts))
-    if cut and judgment.failure is Failure.UNPARSABLE:
-        judgment = replace(judgment, failure=Failure.TRUNCATED)
-    return replace(judgment, completions=tuple(completions))
+            said = Judgment.failed(completion.failure, completion.text)
+            return _failed(said, completions)
+    try:
+        said = judge.parse(comparison, completions)
+        return _checked(said, comparison, tuple(completions))
+    except Exception as error:
+        return _failed(_broken(error), completions)
 
 
-def _checked(judgment: Judgment, comparison: Comparison) -> Judgment:
+def _checked(
+    said: Judgment, comparison: Comparison, completions: tuple[Completion, ...]
+) -> Judgment:
     """The judgment with finite scores, one for each response, or a failure."""
-    if judgment.failure is not None:
-        return replace(judgment, scores=())
+    if said.failure is not None:
+        return _failed(said, completions)
     expected = 1 if comparison.role == "meta" else len(comparison.order)
     try:
-        scores = tuple(map(float, judgment.scores))
+        scores = tuple(map(float, said.scores))
     except (TypeError, ValueError, OverflowError):
         scores = ()
     if len(scores) == expected and all(map(isfinite, scores)):
-        return replace(judgment, scores=scores)
-    problem = f"scores {judgment.scores} for {expected} responses; {judgment.text}"
-    return replace(judgment, scores=(), failure=Failure.INVALID_SCORE, text=problem)
+        return Judgment(scores, None, said.text, completions, said.attributes)
+    problem = f"scores {said.scores} for {expected} responses; {said.text}"
+    failed = replace(said, failure=Failure.INVALID_SCORE, text=problem)
+    return _failed(failed, completions)
+
+
+def _failed(said: Judgment, completions: Sequence[Completion]) -> Judgment:
+    """The failure without scores; what cannot be read because it was cut says so."""
+    failure = said.failure
+    texts = [said.text, *(completion.text for completion in completions)]
+    cut = any(completion.finish == "length" for completion in completions)
+    if failure is Failure.UNPARSABLE and (cut or any(map(parse.still_thinking, texts))):
+        failure = Failure.TRUNCATED
+    return replace(said, scores=(), failure=failure, completions=tuple(completions))
 
 
 def _broken(error: Exception) -> Judgment:

@@ -67,7 +67,8 @@ class Calibration:
             dict(zip(comparison.order, judgment.scores, strict=True))
             for comparison, judgment in own_judgments(finished)
         ]
-        first, second = (_mean([s[i] for s in said if i in s]) for i in range(2))
+        first = _mean([scores[0] for scores in said if 0 in scores])
+        second = _mean([scores[1] for scores in said if 1 in scores])
         if first is None or second is None:
             return
         self._shares = self._shares and all(map(_sums_to_one, said))
@@ -242,7 +243,8 @@ def numbered(clusters: Sequence[str]) -> Any:
 
 def _mean(values: Sequence[float]) -> float | None:
     """The mean, finite for any finite values; None without any."""
-    return sum(value / len(values) for value in values) if values else None
+    count = len(values)
+    return sum([value / count for value in values]) if count else None
 
 
 def _sums_to_one(scores: Mapping[int, float]) -> bool:

@@ -9,12 +9,9 @@ Key = str | int
 
 def digest(*key: Key) -> bytes:
     """Return 16 bytes that depend on the key's parts and on nothing else."""
-    hashed = blake2b(digest_size=16)
-    for part in key:
-        text = str(part).encode("utf-8", "surrogatepass")
-        hashed.update(len(text).to_bytes(8, "big"))
-        hashed.update(text)
-    return hashed.digest()
+    texts = [str(part).encode("utf-8", "surrogatepass") for part in key]
+    framed = [len(text).to_bytes(8, "big") + text for text in texts]
+    return blake2b(b"".join(framed), digest_size=16).digest()
 
 
 def seed(*key: Key) -> int:

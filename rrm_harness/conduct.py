@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -62,13 +61,14 @@ class Conduct:
         self.cached += finished.stored
         self.prompt_tokens += finished.prompt_tokens
         self.completion_tokens += finished.completion_tokens
-        self.notes.update(finished.outcome.notes)
-        self.audit.update(finished.notes)
-        self.audit["over-length"] += finished.too_long
-        self.audit["over-length"] += finished.notes[Note.TRUNCATED_PROMPT]
-        self.audit["empty-responses"] += sum(
-            not response.strip() for response in finished.example.responses
-        )
+        for note, count in finished.outcome.notes.items():
+            self.notes[note] += count
+        for note, count in finished.notes.items():
+            self.audit[note] += count
+        cut = finished.notes.get(Note.TRUNCATED_PROMPT, 0)
+        self.audit["over-length"] += finished.too_long + cut
+        stripped = [response.strip() for response in finished.example.responses]
+        self.audit["empty-responses"] += stripped.count("")
         self.attributes.add(finished)
         for comparison, judgment in finished.judged:
             if judgment.failure is not None:
@@ -77,7 +77,8 @@ class Conduct:
                 won = _first_won(judgment)
                 self.ties.add(won == 0.5)
                 self._count_length(comparison, won)
-        self._count_orders(verdicts(finished))
+        if len(finished.judged) > 1:
+            self._count_orders(verdicts(finished))
 
     def _count_failure(self, example: Example, judgment: Judgment) -> None:
         kind = str(judgment.failure)
@@ -87,7 +88,8 @@ class Conduct:
 
     def _count_length(self, comparison: Comparison, won: float) -> None:
         """Count whether the longer response won; a tie counts half."""
-        first, second = map(len, comparison.responses)
+        texts = comparison.example.responses
+        first, second = (len(texts[index]) for index in comparison.order)
         if first != second:
             self.prefer_longer.add(won if first > second else 1 - won)
 
@@ -137,11 +139,12 @@ class Attributes:
 
     def add(self, finished: Finished) -> None:
         """Count an example."""
+        said = _attributes(finished)
         example = finished.example
         responses, correct = len(example.responses), set(example.correct)
-        if not 0 < len(correct) < responses:
+        if not said or not 0 < len(correct) < responses:
             return
-        for name, values in _attributes(finished).items():
+        for name, values in said.items():
             if len(values) == responses:
                 means = {i: sum(said) / len(said) for i, said in values.items()}
                 best = [i for i in means if means[i] == max(means.values())]
@@ -175,15 +178,19 @@ def _part(share: Share) -> dict[str, Any]:
     }
 
 
-def own_judgments(finished: Finished) -> Iterator[tuple[Comparison, Judgment]]:
+def own_judgments(finished: Finished) -> list[tuple[Comparison, Judgment]]:
     """The judge's, failures left out, of the example's responses.
 
     A strategy may ask about other texts, as one does that has a policy write some.
     """
-    for comparison, judgment in finished.judged:
-        own = comparison.example.responses == finished.example.responses
-        if own and comparison.role == "judge" and judgment.failure is None:
-            yield comparison, judgment
+    responses = finished.example.responses
+    return [
+        each
+        for each in finished.judged
+        if each[0].role == "judge"
+        and each[1].failure is None
+        and each[0].example.responses == responses
+    ]
 
 
 def verdicts(finished: Finished) -> Verdicts:

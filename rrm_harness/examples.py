@@ -76,6 +76,7 @@ def _problem(example: Example, seen: set[str]) -> str:
     seen.add(example.id)
     if not example.responses:
         return f"example '{example.id}' has no responses"
-    if any(not 0 <= index < len(example.responses) for index in example.correct):
+    correct = example.correct
+    if correct and not 0 <= min(correct) <= max(correct) < len(example.responses):
         return f"example '{example.id}' has a correct index out of range"
     return ""

@@ -102,12 +102,12 @@ class Rule:
         """The worth of an outcome, 0–1; None leaves the example out."""
         if outcome.failure is not None:
             return self.failure_credit(len(example.responses))
-        right = set(outcome.winners) & set(example.correct)
-        if len(right) in (0, len(outcome.winners)):
+        winners = outcome.winners
+        right = len({*winners} & {*example.correct})
+        if right in (0, len(winners)):
             return float(bool(right))
-        return {"share": len(right) / len(outcome.winners), "half": 0.5, "wrong": 0.0}[
-            self.tie
-        ]
+        worth = {"share": right / len(winners), "half": 0.5, "wrong": 0.0}
+        return worth[self.tie]
 
     def credit_bounds(self, example: Example, outcome: Outcome) -> tuple[float, float]:
         """The least and the most the example could be worth had nothing failed."""

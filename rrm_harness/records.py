@@ -35,6 +35,10 @@ class Message:
     role: str
     content: str
 
+    def __repr__(self) -> str:
+        """As a dataclass has it, in half the time: every key holds some."""
+        return f"Message(role={self.role!r}, content={self.content!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -90,7 +94,8 @@ class Comparison:
     @property
     def responses(self) -> tuple[str, ...]:
         """The responses' texts in the order shown."""
-        return tuple(self.example.responses[index] for index in self.order)
+        texts = self.example.responses
+        return tuple([texts[index] for index in self.order])
 
     def only(self, *order: int) -> Comparison:
         """Show these responses alone, in this order."""
@@ -184,6 +189,9 @@ class Outcome:
     order: tuple[int, ...] = ()
     parts: tuple[Outcome, ...] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
+    _winners: tuple[int, ...] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     @property
     def games(self) -> tuple[Outcome, ...]:
@@ -195,11 +203,14 @@ class Outcome:
     @property
     def winners(self) -> tuple[int, ...]:
         """The responses that share the highest score; none on failure."""
-        scores = self.scores
-        if not scores:
-            return ()
-        best = max(scores.values())
-        return tuple(sorted([index for index in scores if scores[index] == best]))
+        if self._winners is None:  # asked for a dozen times, so it is kept
+            object.__setattr__(self, "_winners", _highest(self.scores))
+        return self._winners or ()
+
+
+def _highest(scores: Mapping[int, float]) -> tuple[int, ...]:
+    best = max(scores.values(), default=0.0)
+    return tuple(sorted([index for index in scores if scores[index] == best]))
 
 
 @dataclass(frozen=True, slots=True)

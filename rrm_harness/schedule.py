@@ -6,7 +6,7 @@ to the engine at once. Finished examples come out in the dataset's order.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,18 +46,21 @@ class Finished:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     too_long: int = 0
-    notes: Counter[str] = field(default_factory=Counter)
+    notes: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     done: bool = False
 
     def count(self, answer: Answer) -> None:
         """Count an answer's cost."""
         if answer.first:
+            judgment = answer.judgment
             self.judgments += 1
             self.stored += answer.stored
-            self.notes.update(answer.judgment.notes)
-            self.too_long += answer.judgment.failure is Failure.TOO_LONG
-            self.prompt_tokens += answer.judgment.prompt_tokens
-            self.completion_tokens += answer.judgment.completion_tokens
+            self.too_long += judgment.failure is Failure.TOO_LONG
+            for completion in judgment.completions:
+                self.prompt_tokens += completion.prompt_tokens
+                self.completion_tokens += completion.completion_tokens
+            for note in judgment.notes:
+                self.notes[note] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +269,8 @@ class _Schedule:
         running.finished.outcome = result
         running.finished.done = True
         self._unfinished -= 1
-        running.finished.judged.sort(key=_place)
+        if len(running.finished.judged) > 1:
+            running.finished.judged.sort(key=_place)
 
 
 def _in_parts(

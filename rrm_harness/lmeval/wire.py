@@ -7,7 +7,7 @@ whole outcomes, failures included, and lm-eval's logs hold what was judged.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -54,7 +54,7 @@ def loaded(content: Mapping[str, Any], example: Example) -> Finished:
         _loaded_outcome(content["outcome"]),
         [_loaded_judged(each, asked[each["of"]]) for each in content["judged"]],
         **{name: content[name] for name in _COUNTS},
-        notes=Counter(content["notes"]),
+        notes=defaultdict(int, content["notes"]),
         done=True,
     )
 
