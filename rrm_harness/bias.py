@@ -5,12 +5,11 @@ Position: the place in which a response is shown. Length: its number of characte
 
 from __future__ import annotations
 
-import warnings
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 from rrm_harness import chance, stats
 from rrm_harness.calibration import LEAST, numbered, one_right, rightness
@@ -19,6 +18,8 @@ from rrm_harness.records import Comparison
 from rrm_harness.schedule import Finished
 
 FOLDS = 5
+STEPS, CLOSE, SINGULAR = 50, 1e-10, 1e12
+"""Of a fit: the most steps, the last one's size, and where there is none."""
 
 
 @dataclass(slots=True)
@@ -142,8 +143,9 @@ class Length:
     def add(self, finished: Finished) -> None:
         """Count an example, if something about it was asked and answered."""
         example, outcome = finished.example, finished.outcome
-        asked = any(True for _ in own_judgments(finished))
-        if not one_right(example) or not outcome.winners or not asked:
+        if not one_right(example) or not outcome.winners:
+            return
+        if not own_judgments(finished):
             return
         (correct,) = example.correct
         self._right.append(rightness(finished))
@@ -230,7 +232,7 @@ def guessed_by_length(correct: Any, wrong: Any, clusters: Sequence[str]) -> Any:
             continue  # nothing to learn from
         asked = numpy.concatenate([train / scale, numpy.eye(2)])
         answered = numpy.concatenate([numpy.ones(len(train)), [0.5, 0.5]])
-        weights = _logistic(answered, asked).params
+        weights = _logistic(answered, asked).weights
         guessed[fold == number] = (numpy.sign(test / scale @ weights) + 1) / 2
     return guessed
 
@@ -264,26 +266,25 @@ def at_equal_length(
         return None
     slope = numpy.tanh(difference / difference.std())
     asked = numpy.stack([numpy.ones(len(slope)), slope], axis=1)
-    fit = _logistic(
-        right, asked, cov_type="cluster", cov_kwds={"groups": numbered(clusters)}
-    )
-    sure = numpy.isfinite([*fit.bse, *fit.pvalues]).all()  # not where all are ties
-    if not fit.converged or not sure:
+    fit = _logistic(right, asked)
+    error = _robust_error(fit, right, asked, numbered(clusters))
+    if not fit.converged or not (error > 0).all():  # 0 where all are ties
         return None
-    spread = NormalDist().inv_cdf((1 + stats.LEVEL) / 2) * fit.bse
-    ends = (fit.params - spread, fit.params + spread)
+    normal = NormalDist()
+    spread = normal.inv_cdf((1 + stats.LEVEL) / 2) * error
+    ends = (fit.weights - spread, fit.weights + spread)
     low, accuracy, high = (
-        float(1 / (1 + numpy.exp(-each[0]))) for each in (ends[0], fit.params, ends[1])
+        float(1 / (1 + numpy.exp(-each[0]))) for each in (ends[0], fit.weights, ends[1])
     )
     return {
         "n": len(right),
         "accuracy": accuracy,
         "accuracy_low": low,
         "accuracy_high": high,
-        "slope": float(fit.params[1]),
+        "slope": float(fit.weights[1]),
         "slope_low": float(ends[0][1]),
         "slope_high": float(ends[1][1]),
-        "p": float(fit.pvalues[1]),
+        "p": 2 * normal.cdf(-abs(float(fit.weights[1] / error[1]))),
     }
 
 
@@ -298,14 +299,58 @@ def _parted(right: Any, wrong: Any) -> bool:
     return bool(right.min() >= wrong.max() or wrong.min() >= right.max())
 
 
-def _logistic(answered: Any, asked: Any, **options: Any) -> Any:
-    """Fit a logistic regression by statsmodels; its warnings are for its callers.
+class _Fit(NamedTuple):
+    """A logistic regression: a weight for each column, and how much is known."""
 
-    A generalized linear model, as statsmodels' Logit has no place for a half.
+    weights: Any
+    information: Any
+    converged: bool
+
+
+def _logistic(answered: Any, asked: Any) -> _Fit:
+    """Fit a logistic regression by Newton's method, which is Fisher scoring here.
+
+    In millions of rows a library's own takes gigabytes; the tests hold this one to
+    statsmodels' numbers.
+
+    Args:
+        answered: From 0 to 1, shape (rows,).
+        asked: Shape (rows, columns).
     """
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
+    import numpy
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return GLM(answered, asked, family=Binomial()).fit(**options)
+    weights = numpy.zeros(asked.shape[1])
+    for _ in range(STEPS):
+        chance_of = _sigmoid(asked @ weights)
+        spread = chance_of * (1 - chance_of)
+        information = (asked.T * spread) @ asked
+        if not numpy.linalg.cond(information) < SINGULAR:
+            return _Fit(weights, information, converged=False)
+        step = numpy.linalg.solve(information, asked.T @ (answered - chance_of))
+        weights += step
+        if abs(step).max() <= CLOSE * max(1.0, abs(weights).max()):
+            return _Fit(weights, information, converged=True)
+    return _Fit(weights, information, converged=False)
+
+
+def _robust_error(fit: _Fit, answered: Any, asked: Any, clusters: Any) -> Any:
+    """Standard errors of a fit whose rows depend on each other within clusters.
+
+    Source: K.-Y. Liang and S. L. Zeger, Biometrika 73 (1986), 13-22, with the usual
+    factor for few clusters, as statsmodels has it.
+    """
+    import numpy
+
+    rows, columns = asked.shape
+    count = int(clusters.max()) + 1
+    left = answered - _sigmoid(asked @ fit.weights)
+    pulls = numpy.stack([numpy.bincount(clusters, left * each) for each in asked.T])
+    inverse = numpy.linalg.pinv(fit.information)
+    factor = count / (count - 1) * (rows - 1) / (rows - columns)
+    return numpy.sqrt(factor * numpy.diag(inverse @ pulls @ pulls.T @ inverse))
+
+
+def _sigmoid(value: Any) -> Any:
+    import numpy
+
+    return (1 + numpy.tanh(value / 2)) / 2
