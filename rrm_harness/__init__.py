@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from rrm_harness.heads import Head, Route, Score
     from rrm_harness.hookspecs import Register, RegisterFolder, hookimpl
     from rrm_harness.metrics import Rule, Scored
+    from rrm_harness.ranking import OpenJudge, Ranking, rank
     from rrm_harness.recipe import Recipe, RewardModel, Shape
+    from rrm_harness.result import Result
 
 __version__ = "0.1.0"
 
@@ -64,15 +66,18 @@ __all__ = [
     "Message",
     "Model",
     "Note",
+    "OpenJudge",
     "Outcome",
     "OutputError",
     "Play",
     "PluginError",
     "Race",
+    "Ranking",
     "Recipe",
     "Register",
     "RegisterFolder",
     "Request",
+    "Result",
     "RewardModel",
     "Route",
     "Rule",
@@ -87,14 +92,18 @@ __all__ = [
     "chance",
     "evaluate",
     "hookimpl",
+    "rank",
 ]
 
 
 _LATER = {
     "Head": "heads",
+    "OpenJudge": "ranking",
+    "Ranking": "ranking",
     "Recipe": "recipe",
     "Register": "hookspecs",
     "RegisterFolder": "hookspecs",
+    "Result": "result",
     "RewardModel": "recipe",
     "Route": "heads",
     "Rule": "metrics",
@@ -103,6 +112,7 @@ _LATER = {
     "Shape": "recipe",
     "evaluate": "evaluate",
     "hookimpl": "hookspecs",
+    "rank": "ranking",
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,13 @@ from rrm_harness.cli_figure import figure
 from rrm_harness.cli_files import deliver, printable, refuse_two_printed, whole
 from rrm_harness.cli_serve import serve
 from rrm_harness.errors import HarnessError
+from rrm_harness.progress import displayed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rrm_harness.evaluate import Progress
     from rrm_harness.models import Card
+    from rrm_harness.progress import Progress
 
 NOTHING_JUDGED, MISTAKE, INTERRUPTED = 3, 2, 130
 LISTED = (
@@ -294,66 +295,10 @@ def _told_how_to_resume(output: Path) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _progress(quiet: bool, label: str = "judging") -> Iterator[Progress | None]:
-    """A live bar on a terminal; elsewhere a plain line every ten seconds."""
-    if quiet:
-        yield None
-    elif sys.stderr.isatty():
-        with _bar(label) as advance:
-            yield advance
-    else:
-        yield _lines(label)
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn(label),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} examples/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None, rate="–")
-
-        def advance(done: int, total: int) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            rate = f"{done / elapsed:,.0f}" if elapsed else "–"
-            bar.update(task, completed=done, total=total, rate=rate)
-
-        yield advance
-
-
-def _lines(label: str) -> Progress:
-    import time
-
-    started = told = time.monotonic()
-
-    def advance(done: int, total: int) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told < 10:
-            return
-        told = now
-        left = (now - started) / done * (total - done)
-        click.echo(
-            f"{label}: {done:,} of {total:,} examples,"
-            f" {done / (now - started):,.1f} a second, {left:,.0f} s left",
-            err=True,
-        )
-
-    return advance
+def _progress(
+    quiet: bool, label: str = "judging"
+) -> AbstractContextManager[Progress | None]:
+    return nullcontext() if quiet else displayed(label)
 
 
 def _show(runs: list[Any]) -> None:

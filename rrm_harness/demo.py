@@ -13,7 +13,7 @@ from rrm_harness.baselines import NAMES
 from rrm_harness.records import Engine
 
 if TYPE_CHECKING:
-    from rrm_harness.evaluate import Progress
+    from rrm_harness.progress import Progress
 
 PAIRS = "nano-arithmetic,n=150"
 BEST = "nano-arithmetic,shape=best-of-k,k=8,n=20"

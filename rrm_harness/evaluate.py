@@ -8,7 +8,7 @@ a credit, and all credits into the benchmark's numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
@@ -20,6 +20,7 @@ from rrm_harness.errors import SpecError
 from rrm_harness.examples import Examples
 from rrm_harness.manifest import describe
 from rrm_harness.output import RunDirectory
+from rrm_harness.progress import Progress, following
 from rrm_harness.records import (
     Dataset,
     Engine,
@@ -32,8 +33,6 @@ from rrm_harness.result import FORMAT, Result
 from rrm_harness.schedule import play_all
 from rrm_harness.tally import Tally
 from rrm_harness.too_long import TooLong
-
-Progress = Callable[[int, int], None]
 
 
 def evaluate(
@@ -53,7 +52,7 @@ def evaluate(
     too_long: TooLong = "fail",
     reuse: Sequence[Path] | None = None,
     baselines: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Result:
     """Judge a dataset and return the benchmark's numbers; continue if interrupted.
 
@@ -77,7 +76,8 @@ def evaluate(
         reuse: Run directories whose judgments may be used: the output's neighbors
             unless given, none if empty.
         baselines: Also play the trivial judges, to stand beside the result.
-        progress: Called with the numbers of finished and of all examples.
+        progress: Called with the numbers of finished and of all examples; True shows
+            them, as a bar on a terminal and in a notebook.
 
     Raises:
         HarnessError: Something the user can mend: a spec, a row, the directory.
@@ -104,10 +104,10 @@ def evaluate(
         tally = Tally(data.rule, [Failure.TOO_LONG] if too_long == "skip" else [])
         answers = Answers(benches, run.store)
         cut = too_long == "truncate"
+        advance = stack.enter_context(following(progress))
         for finished in play_all(examples, playing, answers, seed, truncate=cut):
             run.write_outcome(tally.add(finished))
-            if progress:
-                progress(tally.examples, len(examples))
+            advance(tally.examples, len(examples))
 
         trivial: dict[str, float | None] = {}
         if baselines and len(benches) == 1:  # they judge, and do nothing else

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rrm_harness.errors import OutputError
 from rrm_harness.output import OUTCOMES, RESULTS, read_json, read_lines
+
+if TYPE_CHECKING:
+    import pandas
 
 FORMAT = 1
 SHAPE: Mapping[str, type] = {
@@ -29,7 +32,7 @@ SHAPE: Mapping[str, type] = {
 """What a results.json must have to be shown at all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """The content of results.json and the directory that it lies in."""
 
@@ -87,3 +90,27 @@ class Result:
                 f" {self.results['examples']:,} examples; delete it and run the same"
                 " command again: no judgment is lost"
             )
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row for each example, in the run's order; the columns of outcomes.jsonl.
+
+        Raises:
+            OutputError: As `outcomes`.
+        """
+        import pandas
+
+        return pandas.DataFrame(list(self.outcomes()))
+
+    def __repr__(self) -> str:
+        from rrm_harness.report import tables
+
+        run = tables.row(self.results)
+        return (
+            f"<Result {run['accuracy']} % ({run['interval']}) of {run['n']} examples:"
+            f" {run['judge']}, {run['strategy']}, {run['dataset']}; {self.directory}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from rrm_harness.report.notebook import html
+
+        return html(self.results)

@@ -13,18 +13,14 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
-from jinja2 import StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from rrm_harness import prompts
 from rrm_harness.report import overview
+from rrm_harness.report.escaping import template
 from rrm_harness.report.glance import KINDS
 from rrm_harness.report.index import packed
 from rrm_harness.report.judgments import browse, choose, glances
-from rrm_harness.report.signs import visible
 from rrm_harness.report.texts import block
 from rrm_harness.result import Result
 
@@ -47,7 +43,7 @@ def page(runs: Sequence[Result], most: int = ITEMS) -> str:
     labels = overview.labels(runs)
     index = {"runs": labels, "items": rows, "starts": blocks.starts, "kinds": KINDS}
     style, script = _part("page.css"), _script()
-    made: str = _template().render(
+    made: str = template("report/page.html.jinja").render(
         policy=_policy(style, script),
         style=_ours(style),
         script=_ours(script),
@@ -68,22 +64,6 @@ def page(runs: Sequence[Result], most: int = ITEMS) -> str:
 def _ours(text: str) -> Markup:
     """A text that is not escaped: a file of ours, or JSON that `block` made inert."""
     return Markup(text)  # noqa: S704 - for the reason above
-
-
-def _template() -> Any:
-    """The page's template, which escapes every value and shows what is unseen."""
-    environment = ImmutableSandboxedEnvironment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: (
-            visible(value)
-            if isinstance(value, str) and not isinstance(value, Markup)
-            else value
-        ),
-    )
-    return environment.from_string(prompts.source("report/page.html.jinja"))
 
 
 @cache
