@@ -28,7 +28,7 @@ CPUS = 2
 
 @dataclass(frozen=True)
 class Nodes:
-    """Two nodes of CPUS each."""
+    """Two nodes of CPUS each, and of a GPU in name."""
 
     address: str
     second: subprocess.Popen[bytes]
@@ -55,24 +55,27 @@ def folder() -> Iterator[str]:
 
 
 @contextmanager
-def two_nodes() -> Iterator[Nodes]:
-    """Start the nodes, and leave nothing of them behind."""
+def two_nodes(path: str = SETTINGS["PYTHONPATH"]) -> Iterator[Nodes]:
+    """Start the nodes, and leave nothing of them behind.
+
+    Workers import from `path`.
+    """
     address = f"{HEAD}:{_free_port()}"
     port = f"--port={address.partition(':')[2]}"
     with folder() as place, ExitStack() as stack:
         head = ("--head", port, f"--temp-dir={place}")
-        stack.callback(_end, _node(HEAD, *head, "--include-dashboard=false"))
+        stack.callback(_end, _node(HEAD, path, *head, "--include-dashboard=false"))
         _wait_for(address)
-        second = _node(SECOND, f"--address={address}")
+        second = _node(SECOND, path, f"--address={address}")
         stack.callback(_end, second)
         yield Nodes(address, second)
 
 
-def _node(host: str, *options: str) -> subprocess.Popen[bytes]:
-    room = (f"--num-cpus={CPUS}", "--object-store-memory=80000000")
+def _node(host: str, path: str, *options: str) -> subprocess.Popen[bytes]:
+    room = (f"--num-cpus={CPUS}", "--num-gpus=1", "--object-store-memory=80000000")
     return subprocess.Popen(
         [COMMAND, "start", "--block", f"--node-ip-address={host}", *room, *options],
-        env={**os.environ, **SETTINGS},
+        env={**os.environ, **SETTINGS, "PYTHONPATH": path},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -24,7 +24,7 @@ from rrm_harness.specs import Spec
 from .in_process import refuse_below
 from .ray_board import LOSSES, Board
 from .ray_cluster import Cluster
-from .ray_crew import Answers, Crew, Lost
+from .ray_crew import CALLS, Answers, Crew, Lost
 from .ray_worker import Hello, Make
 
 WAIT = 1.0
@@ -131,12 +131,14 @@ class Ray(Engine):
         """End the workers, and Ray if it was started here."""
         self._board = Board(self._depth)
         self._inner.close()
-        if self._crew is not None:
-            self._crew.close()
-            self._crew = None
-        if self._cluster is not None:
-            self._cluster.close()
-            self._cluster = None
+        crew, self._crew = self._crew, None
+        cluster, self._cluster = self._cluster, None
+        try:
+            if crew is not None:
+                crew.close()
+        finally:
+            if cluster is not None:
+                cluster.close()
 
     def _at_work(self) -> Crew:
         """The crew; the first call joins the cluster and asks for the workers."""
@@ -151,15 +153,17 @@ class Ray(Engine):
     def _supply(self, crew: Crew) -> None:
         """Have two calls under way at each worker that owes or can be given anything.
 
-        All get the first before any gets the second.
+        All get the first before any gets the second. Where one idle worker found
+        nothing, the others need not look: there may be hundreds.
         """
-        for _ in range(2):
-            for worker in crew.ready:
-                if not crew.has_room(worker):
-                    continue
-                dealt = self._board.deal(worker)
+        for _ in range(CALLS):
+            dry = False
+            for worker in filter(crew.has_room, crew.ready):
+                owes = self._board.owes(worker)
+                dealt = [] if dry and not owes else self._board.deal(worker)
+                dry = dry or not (owes or dealt)
                 forget = self._board.forgets(worker)
-                if dealt or forget or self._board.owes(worker):
+                if dealt or forget or owes:
                     requests = [(each, self._board.request(each)) for each in dealt]
                     crew.call(worker, requests, forget)
 

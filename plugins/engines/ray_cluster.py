@@ -23,7 +23,8 @@ class Cluster:
         address: `auto` joins the cluster that RAY_ADDRESS names or that runs on this
             machine, and starts one here if there is none; `local` starts one;
             HOST:PORT joins that one.
-        cpus: For how many processor cores one that is started has room.
+        cpus: For how many processor cores one that is started has room, at least; for
+            this machine's if it has more.
 
     Raises:
         EngineError: Ray is missing, or does not answer or start.
@@ -39,7 +40,7 @@ class Cluster:
         self._talks._worker_logs_enabled = False
         if self._joined:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # asks the network
-            self._join(address, ceil(cpus))
+            self._join(address, max(ceil(cpus), os.cpu_count() or 1))
 
     def _join(self, address: str, cpus: int) -> None:
         try:

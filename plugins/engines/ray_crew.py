@@ -89,10 +89,6 @@ class Crew:
         """Whether another call would keep the worker from waiting for us."""
         return len(self._members[worker].calls) < CALLS
 
-    def is_called(self, worker: int) -> bool:
-        """Whether a call is under way."""
-        return bool(self._members[worker].calls)
-
     def call(
         self,
         worker: int,

@@ -301,6 +301,31 @@ def test_workers_that_would_answer_otherwise_are_refused(
     engine.close()
 
 
+def test_with_gpus_the_identity_is_the_workers(
+    nodes: ray_nodes.Nodes, tmp_path: Path
+) -> None:
+    make = partial(Echo, tmp_path, says="process")
+    engine = RAY(make, gpus_per_worker=1, address=nodes.address)
+
+    identity = engine.identity
+    found = answers(engine, asked(["anything"]))
+    engine.close()
+
+    assert len(found) == 1
+    assert identity == f"process {next(iter(counts(tmp_path)))}"
+
+
+def test_workers_with_gpus_have_to_agree(
+    nodes: ray_nodes.Nodes, tmp_path: Path
+) -> None:
+    make = partial(Echo, tmp_path, says="process", seconds=0.1)
+    engine = RAY(make, workers=2, gpus_per_worker=1, address=nodes.address)
+
+    with pytest.raises(EngineError, match=r"would answer as 'process .*' and the oth"):
+        answers(engine, asked(map(str, range(200))))
+    engine.close()
+
+
 def test_workers_that_nobody_has_are_not_waited_for_forever(
     nodes: ray_nodes.Nodes, tmp_path: Path
 ) -> None:
