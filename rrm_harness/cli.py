@@ -21,6 +21,8 @@ from rrm_harness.cli_compare import compare
 from rrm_harness.cli_exports import export, exports
 from rrm_harness.cli_figure import figure
 from rrm_harness.cli_files import deliver, printable, refuse_two_printed, whole
+from rrm_harness.cli_guards import guarded
+from rrm_harness.cli_prefetch import prefetch
 from rrm_harness.cli_serve import serve
 from rrm_harness.errors import HarnessError
 from rrm_harness.progress import displayed
@@ -42,11 +44,13 @@ LISTED = (
     "tasks",
     "templates",
     "parsers",
+    "plugins",
 )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rrm-harness")
+@guarded
 def commands() -> None:
     """Evaluate reward models and LLM judges.
 
@@ -102,6 +106,7 @@ def commands() -> None:
 @click.option("--no-reuse", is_flag=True, help="Ask everything anew.")
 @click.option("--no-baselines", is_flag=True, help="Leave the trivial judges out.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
+@guarded
 def run(output: Path, quiet: bool, **asked: Any) -> None:
     """Judge datasets, or continue where the last run of them stopped.
 
@@ -179,8 +184,14 @@ def report(
 
 @commands.command(name="list")
 @click.argument("kind", type=click.Choice(LISTED))
+@guarded
 def list_(kind: str) -> None:
     """List what is installed, its options, and the distribution that brings it."""
+    if kind == "plugins":
+        from rrm_harness.cli_plugins import show_plugins
+
+        show_plugins()
+        return
     from rrm_harness import host, parse, prompts
     from rrm_harness.specs import options
     from rrm_harness.tasks_folder import tasks
@@ -213,6 +224,7 @@ def list_(kind: str) -> None:
 
 commands.add_command(check)
 commands.add_command(compare)
+commands.add_command(prefetch)
 commands.add_command(serve)
 commands.add_command(figure)
 

@@ -19,6 +19,14 @@ from rrm_harness.records import Engine, Judge, Model
 from rrm_harness.specs import Spec, build, nearest
 
 GROUP = "rrm_harness"
+OURS = "rrm-harness"
+"""The distribution whose plugins are the program itself."""
+KINDS = tuple(
+    hook.removeprefix("register_")
+    for hook in dir(hookspecs)
+    if hook.startswith("register_")
+)
+"""What can be registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +54,9 @@ class Host:
         self._registries: dict[str, dict[str, Entry]] = {}
         if os.environ.get("RRM_HARNESS_TRACE"):
             self._manager.add_hookcall_monitoring(_trace_before, _trace_after)
-        disabled = _disabled()
-        for entry in sorted(found, key=lambda entry: (entry.name, _origin(entry))):
-            name = f"{_origin(entry)}:{entry.name}"
-            if not disabled & {entry.name, _origin(entry), name}:
-                self._add(_load(entry, name), name)
+        for entry in admitted(found):
+            name = called(entry)
+            self._add(_load(entry, name), name)
         for plugin in plugins:
             self._add(plugin, getattr(plugin, "__name__", type(plugin).__name__))
 
@@ -68,7 +74,7 @@ class Host:
         self._refuse_misspelt(plugin, name)
 
     def _refuse_misspelt(self, plugin: object, name: str) -> None:
-        known = [hook for hook in dir(hookspecs) if hook.startswith("register_")]
+        known = [f"register_{kind}" for kind in KINDS]
         for hook in dir(plugin):
             options = self._manager.parse_hookimpl_opts(plugin, hook)
             if options is None and hook in known:
@@ -120,6 +126,16 @@ class Host:
     def _call(self, hook: Any, plugin: object, register: Any) -> None:
         others = [other for other in self._manager.get_plugins() if other is not plugin]
         self._manager.subset_hook_caller(hook.name, others)(register=register)
+
+    def registered(self) -> dict[str, dict[str, list[str]]]:
+        """What each plugin registers: its name to kinds to names."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for kind in KINDS:
+            for entry in self.registry(kind).values():
+                found.setdefault(entry.origin, {}).setdefault(kind, []).append(
+                    entry.name
+                )
+        return found
 
     def lookup(self, kind: str, name: str) -> Entry:
         """Return one entry.
@@ -195,8 +211,45 @@ def default() -> Host:
     return Host(entry_points(group=GROUP))
 
 
-def _disabled() -> set[str]:
-    return set(filter(None, os.environ.get("RRM_HARNESS_DISABLE", "").split(",")))
+def admitted(found: Iterable[EntryPoint]) -> list[EntryPoint]:
+    """The plugins that may run, sorted; the others are not even imported.
+
+    RRM_HARNESS_DISABLE keeps out what it names, and RRM_HARNESS_ONLY all that it does
+    not name but the built-in ones. Either names plugins or whole distributions.
+
+    Raises:
+        SpecError: RRM_HARNESS_ONLY names something that is not installed.
+    """
+    ordered = sorted(found, key=lambda entry: (entry.name, _origin(entry)))
+    disabled, only = _named("RRM_HARNESS_DISABLE"), _named("RRM_HARNESS_ONLY")
+    known = {name for entry in ordered for name in _names(entry)} | {OURS}
+    for name in sorted(only - known):
+        brought = sorted({OURS, *map(_origin, ordered)})
+        raise SpecError(
+            f"no plugin or distribution is called '{name}', which --only-plugins or"
+            f" RRM_HARNESS_ONLY names; {nearest(name, brought)}"
+        )
+    return [
+        entry
+        for entry in ordered
+        if not disabled & _names(entry)
+        and (not only or only & _names(entry) or _origin(entry) == OURS)
+    ]
+
+
+def called(entry: EntryPoint) -> str:
+    """A plugin's name with its distribution's."""
+    return f"{_origin(entry)}:{entry.name}"
+
+
+def _names(entry: EntryPoint) -> set[str]:
+    """What an option may call a plugin."""
+    return {entry.name, _origin(entry), called(entry)}
+
+
+def _named(variable: str) -> set[str]:
+    names = os.environ.get(variable, "").split(",")
+    return {name.strip() for name in names if name.strip()}
 
 
 def _origin(entry: EntryPoint) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from rrm_harness import chance, models
 from rrm_harness.answers import TITLES, Bench
 from rrm_harness.errors import PluginError
+from rrm_harness.origins import others
 from rrm_harness.records import Dataset, Strategy, described
 from rrm_harness.too_long import TooLong
 
@@ -63,6 +64,7 @@ def describe(
             "python": platform.python_version(),
             **{name: found for name in LIBRARIES if (found := _version(name))},
         },
+        **({"plugins": brought} if (brought := others()) else {}),
         "platform": platform.platform(),
     }
 

@@ -11,7 +11,7 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import checkpoints, host
+from rrm_harness import checkpoints, host, hub
 from rrm_harness.errors import EngineError, PluginError
 from rrm_harness.records import Model
 
@@ -169,18 +169,7 @@ def commit(model: Model) -> str:
 
     What is in the cache is used if the hub does not answer; empty if there is nothing.
     """
-    return _commit(model.id, model.revision)
-
-
-@cache
-def _commit(name: str, revision: str) -> str:
-    from huggingface_hub import HfApi, try_to_load_from_cache
-
-    try:
-        return str(HfApi().model_info(name, revision=revision or None).sha)
-    except Exception:  # no network, no consent, no such model: the load will tell
-        cached = try_to_load_from_cache(name, "config.json", revision=revision or None)
-    return Path(cached).parent.name if isinstance(cached, str) else revision
+    return hub.commit("model", model.id, model.revision) or model.revision
 
 
 def _hash(place: Path, *, weights: bool) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rrm_harness import chance
+from rrm_harness import chance, hub
 from rrm_harness.errors import DataError
 from rrm_harness.records import BadRow, Example, Message
 
@@ -172,8 +172,27 @@ def from_hub(
             f"{repository} (split {split}) cannot be loaded from the hub: {reason};"
             f" {_way_in(repository) if gated else ELSEWHERE}"
         ) from error
+    _refuse_another_commit(repository, revision, loaded)
     for number, row in enumerate(loaded, 1):
         yield f"{repository} (split {split}), row {number}", row
+
+
+def _refuse_another_commit(repository: str, revision: str | None, loaded: Any) -> None:
+    """Refuse another commit's rows, which the library takes if the hub is out of reach.
+
+    Raises:
+        DataError: They are.
+    """
+    commits = {Path(each["filename"]).parent.name for each in loaded.cache_files}
+    others = [each for each in sorted(commits - {revision}) if _COMMIT.fullmatch(each)]
+    if others and _COMMIT.fullmatch(revision or ""):
+        raise DataError(
+            f"{repository} is in the cache as of {others[0]} and not of {revision}, and"
+            f" the hub is out of reach; connect once, or {ELSEWHERE}"
+        )
+
+
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def _refuse_without_token(repository: str) -> None:
@@ -203,17 +222,9 @@ def _way_in(repository: str) -> str:
     )
 
 
-@cache
 def _commit(repository: str, revision: str | None) -> str | None:
     """The commit that a revision is: as the hub says, or offline as it last said."""
-    from huggingface_hub import HfApi, constants
-
-    try:
-        return HfApi().dataset_info(repository, revision=revision).sha
-    except Exception:
-        folder = f"datasets--{repository.replace('/', '--')}"
-        known = Path(constants.HF_HUB_CACHE, folder, "refs", revision or "main")
-        return known.read_text().strip() if known.is_file() else revision
+    return hub.commit("dataset", repository, revision or "") or revision
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

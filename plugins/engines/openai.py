@@ -16,6 +16,7 @@ from rrm_harness import (
     SpecError,
     hookimpl,
     models,
+    offline,
 )
 
 from .openai_address import Address
@@ -85,6 +86,8 @@ class OpenAI(Engine):
 
     def __post_init__(self) -> None:
         self._addresses = Address.read_all(self.url)
+        for each in self._addresses:
+            offline.refuse_outside(each.name, "openai")
         if self.concurrency < 1 or self.retries < 0 or self.context < 0:
             raise SpecError(
                 f"openai,concurrency={self.concurrency},retries={self.retries},"

@@ -66,6 +66,11 @@ class Address:
         return f"{self.scheme}://{self.host}{self.path}"
 
     @property
+    def name(self) -> str:
+        """The host's name or number, without its port."""
+        return urlsplit(f"//{self.host}").hostname or ""
+
+    @property
     def mark(self) -> str:
         """The address as text, and a hash of its query if it has one."""
         if not self.query:

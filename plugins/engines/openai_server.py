@@ -27,8 +27,9 @@ LONGEST = 60.0
 """Seconds between two attempts at most, whatever the server says."""
 LOOK = 5.0
 """Seconds to say which models there are."""
-IN_ANSWERS = 16
-"""A key this long cannot be a word of an answer, as `EMPTY` or `none` could."""
+NO_WORD, MIXED = 16, 8
+"""Characters of a key that cannot be a word of an answer, as `EMPTY` or `none` could;
+fewer are enough if it has letters and digits."""
 
 
 class Server:
@@ -48,7 +49,7 @@ class Server:
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
         self._redact = redact
-        self._redact_answers = Redactor.of(redact.secrets, IN_ANSWERS)
+        self._redact_answers = Redactor.of(filter(_is_no_word, redact.secrets))
         self._trusted: SSLContext | None = None
         self._clients: list[httpx.AsyncClient] = []
         self._idle: list[httpx.AsyncClient] = []
@@ -204,3 +205,9 @@ class Server:
             return [each for each in said if isinstance(each, dict)]
         except (ValueError, LookupError, TypeError):
             return []
+
+
+def _is_no_word(secret: str) -> bool:
+    """Whether a secret can be hidden in answers: it hides no verdict there."""
+    mixed = any(map(str.isdigit, secret)) and any(map(str.isalpha, secret))
+    return len(secret) >= (MIXED if mixed else NO_WORD)
