@@ -39,6 +39,7 @@ from rrm_harness.records import (
 )
 
 if TYPE_CHECKING:
+    from rrm_harness.batches import BatchEngine
     from rrm_harness.evaluate import evaluate
     from rrm_harness.heads import Head, Route, Score
     from rrm_harness.hookspecs import Register, RegisterFolder, hookimpl
@@ -51,6 +52,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BadRow",
+    "BatchEngine",
     "Comparison",
     "Completion",
     "DataError",
@@ -97,6 +99,7 @@ __all__ = [
 
 
 _LATER = {
+    "BatchEngine": "batches",
     "Head": "heads",
     "OpenJudge": "ranking",
     "Ranking": "ranking",
