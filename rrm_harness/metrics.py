@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from rrm_harness import stats
@@ -18,6 +19,8 @@ from rrm_harness.records import Example, Failure, Outcome
 
 Tie = Literal["share", "half", "wrong"]
 OnFailure = Literal["wrong", "half", "share", "exclude"]
+_NONE: Mapping[str, float] = MappingProxyType({})
+"""One for all rows: of a million, each would be an object of its own."""
 NOTHING_JUDGED = stats.Interval(0.0, 1.0, "nothing was judged")
 
 
@@ -125,7 +128,7 @@ class Rule:
 
     def values(self, example: Example, outcome: Outcome) -> Mapping[str, float]:
         """What `extra` or `subset_value` will need besides the credit."""
-        return {}
+        return _NONE
 
     def subset_value(self, subset: str, rows: Sequence[Scored]) -> float:
         """A subset's accuracy: the mean credit."""
