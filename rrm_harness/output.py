@@ -292,8 +292,13 @@ def replaced(path: Path) -> Iterator[Path]:
         ) from error
 
 
+_ENCODER = json.JSONEncoder(allow_nan=False)  # to make one costs as much as a line
+
+
 def _dumps(content: Mapping[str, Any], indent: int | None = None) -> str:
-    return json.dumps(content, indent=indent, ensure_ascii=True, allow_nan=False)
+    if indent is None:
+        return _ENCODER.encode(content)
+    return json.dumps(content, indent=indent, allow_nan=False)
 
 
 def _asked_for(directory: Path) -> Path:
