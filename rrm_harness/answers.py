@@ -11,7 +11,12 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from rrm_harness import chance, parse
-from rrm_harness.errors import EngineError, HarnessError, SpecError
+from rrm_harness.errors import (
+    EngineError,
+    FailuresError,
+    HarnessError,
+    SpecError,
+)
 from rrm_harness.records import (
     Comparison,
     Completion,
@@ -55,12 +60,19 @@ class _Job:
 class Answers:
     """Judgments for comparisons, each content asked at most once.
 
-    A failure is handed out again within the run and asked again in the next.
+    A failure is handed out again within the run and asked again in the next. Once
+    `most_failures` have failed, nothing more is asked; an input that is too long is no
+    such failure, for it says nothing of the judge.
     """
 
     def __init__(
-        self, benches: Mapping[str, Bench], store: RunStore | None = None
+        self,
+        benches: Mapping[str, Bench],
+        store: RunStore | None = None,
+        most_failures: int | None = None,
     ) -> None:
+        self._most_failures = most_failures
+        self._failures = 0
         self._benches = benches
         self._store = store
         self._empty = store is not None and store.is_empty
@@ -104,7 +116,9 @@ class Answers:
         Raises:
             SpecError: The judge cannot take this number of responses, or the judge
                 needs an engine and none was given.
+            FailuresError: As many have failed as may.
         """
+        self.refuse_more_failures()
         bench = self._bench(comparison)
         _refuse_wrong_number(bench.judge, comparison)
         try:
@@ -141,6 +155,23 @@ class Answers:
             if self._outstanding[id(engine)]:
                 for ticket, completion in _collected(engine):
                     yield from self._take(engine, ticket, completion)
+        self.refuse_more_failures()
+
+    def refuse_more_failures(self) -> None:
+        """End the run once as many judgments have failed as may.
+
+        Raises:
+            FailuresError: They have.
+        """
+        if self._most_failures is None or self._failures < self._most_failures:
+            return
+        last = [*self._failed.values()][-1]
+        text = " ".join(f"{last.failure}: {last.text}".split())[:_SHOWN]
+        raise FailuresError(
+            f"{self._failures} judgments failed, which is as many as --max-failures"
+            f" allows; the last is '{text}'; every judgment is kept: mend what"
+            " failed, and the same command continues"
+        )
 
     def abandon(self, unwanted: Callable[[Any], bool]) -> None:
         """Forget waiters; what nobody waits for any more is taken from its engine."""
@@ -253,11 +284,14 @@ class Answers:
     def _finish(self, key: bytes, comparison: Comparison, judgment: Judgment) -> Answer:
         if judgment.failure is not None:
             self._failed[key] = judgment
+            self._failures += judgment.failure is not Failure.TOO_LONG
         if self._store is not None:
             self._store.put(key, comparison, judgment)
         return Answer(judgment, self._is_first(key))
 
 
+_SHOWN = 200
+"""Characters of a failure that are told when a run ends over it."""
 _NAMES = [each.name for each in fields(Request)]
 _DEFAULTS = [each.default for each in fields(Request)]
 _values = attrgetter(*_NAMES)

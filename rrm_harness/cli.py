@@ -1,7 +1,7 @@
 """The command line: run, report, list, check, serve, demo, path.
 
 Exit codes: 0 finished; 2 a mistake that the message says how to mend; 3 finished,
-but every example failed; 130 interrupted.
+but every example failed; 4 ended by --max-failures; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from rrm_harness.cli_files import deliver, printable, refuse_two_printed, whole
 from rrm_harness.cli_guards import guarded
 from rrm_harness.cli_prefetch import prefetch
 from rrm_harness.cli_serve import serve
-from rrm_harness.errors import HarnessError
+from rrm_harness.errors import FailuresError, HarnessError
+from rrm_harness.report.signs import visible
 from rrm_harness.progress import displayed
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from rrm_harness.models import Card
     from rrm_harness.progress import Progress
 
-NOTHING_JUDGED, MISTAKE, INTERRUPTED = 3, 2, 130
+NOTHING_JUDGED, MISTAKE, TOO_MANY_FAILED, INTERRUPTED = 3, 2, 4, 130
 LISTED = (
     "judges",
     "strategies",
@@ -104,6 +105,12 @@ def commands() -> None:
     help="A run whose judgments may be used. [default: the output's neighbors]",
 )
 @click.option("--no-reuse", is_flag=True, help="Ask everything anew.")
+@click.option(
+    "--max-failures",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="End the run, with exit code 4, once N judgments have failed.",
+)
 @click.option("--no-baselines", is_flag=True, help="Leave the trivial judges out.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
 @guarded
@@ -288,8 +295,8 @@ def main() -> None:
     try:
         commands.main(standalone_mode=False)
     except HarnessError as error:
-        click.echo(f"rrm-harness: {error}", err=True)
-        sys.exit(MISTAKE)
+        click.echo(f"rrm-harness: {visible(str(error))}", err=True)
+        sys.exit(TOO_MANY_FAILED if isinstance(error, FailuresError) else MISTAKE)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

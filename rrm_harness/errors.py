@@ -7,6 +7,7 @@ HarnessError
 ├── OutputError     the output directory cannot be used
 ├── StoreError      the judgments' database cannot be used
 ├── EngineError     an engine cannot run, or died
+├── FailuresError   more judgments failed than the user wants to see
 └── TemplateError   a prompt or report template does not render
 """
 
@@ -39,6 +40,10 @@ class StoreError(HarnessError):
 
 class EngineError(HarnessError):
     """An engine is missing, cannot start, or died."""
+
+
+class FailuresError(HarnessError):
+    """As many judgments failed as the user allows; the run ended in order."""
 
 
 class TemplateError(HarnessError):

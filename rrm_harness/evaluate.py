@@ -51,6 +51,7 @@ def evaluate(
     skip_bad_rows: bool = False,
     too_long: TooLong = "fail",
     reuse: Sequence[Path] | None = None,
+    max_failures: int | None = None,
     baselines: bool = True,
     progress: Progress | bool | None = None,
 ) -> Result:
@@ -75,12 +76,15 @@ def evaluate(
             the judgment, `skip` the example, or `truncate` the middle of its prompt.
         reuse: Run directories whose judgments may be used: the output's neighbors
             unless given, none if empty.
+        max_failures: End the run, without results, once so many judgments have failed;
+            inputs that are too long do not count.
         baselines: Also play the trivial judges, to stand beside the result.
         progress: Called with the numbers of finished and of all examples; True shows
             them, as a bar on a terminal and in a notebook.
 
     Raises:
         HarnessError: Something the user can mend: a spec, a row, the directory.
+        FailuresError: `max_failures` judgments failed; all that were made are kept.
     """
     started = time.monotonic()
     plugins = host.default()
@@ -102,12 +106,13 @@ def evaluate(
         run = stack.enter_context(RunDirectory(directory, manifest["run"], reuse))
 
         tally = Tally(data.rule, [Failure.TOO_LONG] if too_long == "skip" else [])
-        answers = Answers(benches, run.store)
+        answers = Answers(benches, run.store, max_failures)
         cut = too_long == "truncate"
         advance = stack.enter_context(following(progress))
         for finished in play_all(examples, playing, answers, seed, truncate=cut):
             run.write_outcome(tally.add(finished))
             advance(tally.examples, len(examples))
+        answers.refuse_more_failures()
 
         trivial: dict[str, float | None] = {}
         if baselines and len(benches) == 1:  # they judge, and do nothing else

@@ -15,7 +15,7 @@ from typing import Any
 
 from rrm_harness import host
 from rrm_harness.chance import digest
-from rrm_harness.errors import EngineError, HarnessError
+from rrm_harness.errors import EngineError, FailuresError, HarnessError
 from rrm_harness.evaluate import evaluate, same_model
 from rrm_harness.records import Engine
 from rrm_harness.result import Result
@@ -78,7 +78,7 @@ def evaluate_each(
         for (dataset, strategy), place in zip(pairs, places, strict=True):
             try:
                 yield evaluate(judge, dataset, strategy, output=place, **options)
-            except EngineError:
+            except (EngineError, FailuresError):
                 raise
             except HarnessError as error:
                 if failed is None or len(pairs) == 1:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -125,6 +126,7 @@ class FaultServer:
     in_flight: int = 0
     most: int = 0
     port: int = 0
+    tls: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
@@ -153,7 +155,9 @@ class FaultServer:
         asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result()
 
     async def _listen(self) -> None:
-        self.server = await asyncio.start_server(self._serve, HOST, self.port)
+        self.server = await asyncio.start_server(
+            self._serve, HOST, self.port, ssl=self.tls
+        )
         self.port = self.server.sockets[0].getsockname()[1]
 
     async def _hang_up(self) -> None:

@@ -76,13 +76,20 @@ def completion_of(answer: Answer, route: Route) -> Completion:
 def _read(answer: Answer, route: Route) -> Completion:
     try:
         said = json.loads(answer.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Again(f"the answer is no JSON: {message(answer.text)}") from None
     if isinstance(said, dict) and said.get("error"):
         raise Again(f"200 with an error: {message(answer.text)}")
     try:
         completion = route.read(said)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         problem = f"{type(error).__name__}: {error}"
         shown = message(answer.text)
         raise Again(
@@ -114,7 +121,7 @@ def _reason(text: str) -> str:
     """An error's own words; what was sent, and some servers repeat, is not in it."""
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     error = said.get("error", said) if isinstance(said, dict) else said
     if not isinstance(error, dict):
@@ -129,7 +136,7 @@ def message(text: str) -> str:
     """The one sentence in an error's body, whatever its shape, cut to be shown."""
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = text
     for name in ("error", "message", "detail"):
         if isinstance(said, dict) and said.get(name):

@@ -417,8 +417,16 @@ def _messages(request: Request) -> list[dict[str, str]]:
 
 def _usage(said: Said) -> tuple[int, int]:
     usage = said.get("usage") or {}
-    prompt, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    return int(prompt or 0), int(written or 0)
+    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+
+
+def _count(said: Any) -> int:
+    """A count of tokens; 0 for what is none, which costs no verdict."""
+    return said if type(said) is int and 0 <= said < _MANY else 0
+
+
+_MANY = 1 << 53
+"""No count of tokens; readers of JSON lose digits from here on."""
 
 
 def _first_logprobs(said: Any) -> dict[str, float]:

@@ -27,6 +27,8 @@ LONGEST = 60.0
 """Seconds between two attempts at most, whatever the server says."""
 LOOK = 5.0
 """Seconds to say which models there are."""
+LARGEST = 64 << 20
+"""Bytes of an answer, unpacked; one that goes on is no answer."""
 NO_WORD, MIXED = 16, 8
 """Characters of a key that cannot be a word of an answer, as `EMPTY` or `none` could;
 fewer are enough if it has letters and digits."""
@@ -113,9 +115,11 @@ class Server:
 
         try:
             async with asyncio.timeout(self._options.timeout), self._client() as http:
-                response = await http.post(
-                    self._address.of(path), content=json.dumps(body).encode()
+                asking = http.stream(
+                    "POST", self._address.of(path), content=json.dumps(body).encode()
                 )
+                async with asking as response:
+                    content = await _whole(response)
         except TimeoutError:
             limit = f"{self._options.timeout:g} s"
             raise Again(f"{self._address} did not answer within {limit}") from None
@@ -125,7 +129,7 @@ class Server:
             raise kind(f"the connection to {self._address} failed ({cause})") from None
         redact = self._redact_answers if response.status_code == 200 else self._redact
         headers = {name.lower(): each for name, each in response.headers.items()}
-        text = redact(response.content.decode("utf-8", "replace"))
+        text = redact(content.decode("utf-8", "replace"))
         return Answer(response.status_code, headers, text)
 
     @asynccontextmanager
@@ -203,8 +207,22 @@ class Server:
         try:
             said = json.loads(self._redact(response.text))["data"]
             return [each for each in said if isinstance(each, dict)]
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             return []
+
+
+async def _whole(response: httpx.Response) -> bytes:
+    """Read an answer's body.
+
+    Raises:
+        Again: It does not end.
+    """
+    content = bytearray()
+    async for part in response.aiter_bytes():
+        content += part
+        if len(content) > LARGEST:
+            raise Again(f"an answer of more than {LARGEST >> 20} MiB")
+    return bytes(content)
 
 
 def _is_no_word(secret: str) -> bool:
