@@ -1,4 +1,4 @@
-"""The command line: run, report, list, check, serve, demo, path.
+"""The command line: run, report, list, check, serve, new, demo, path.
 
 Exit codes: 0 finished; 2 a mistake that the message says how to mend; 3 finished,
 but every example failed; 4 ended by --max-failures; 130 interrupted.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +20,25 @@ from rrm_harness.cli_exports import export, exports
 from rrm_harness.cli_figure import figure
 from rrm_harness.cli_files import deliver, printable, refuse_two_printed, whole
 from rrm_harness.cli_guards import guarded
+from rrm_harness.cli_new import new
 from rrm_harness.cli_prefetch import prefetch
+from rrm_harness.cli_reproduce import reproduce
+from rrm_harness.cli_run import run
 from rrm_harness.cli_serve import serve
+from rrm_harness.cli_terminal import (
+    INTERRUPTED,
+    MISTAKE,
+    TOO_MANY_FAILED,
+    console,
+    progress,
+    show,
+)
 from rrm_harness.errors import FailuresError, HarnessError
 from rrm_harness.report.signs import visible
-from rrm_harness.progress import displayed
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from rrm_harness.models import Card
-    from rrm_harness.progress import Progress
 
-NOTHING_JUDGED, MISTAKE, TOO_MANY_FAILED, INTERRUPTED = 3, 2, 4, 130
 LISTED = (
     "judges",
     "strategies",
@@ -58,95 +62,6 @@ def commands() -> None:
     A judge, a dataset and a strategy in; numbers with intervals out. SPEC is a name
     with options: voting,k=5. Strategies nest: "knockout of both-orders of voting,k=5".
     """
-
-
-@commands.command()
-@click.option("--judge", required=True, metavar="SPEC", help="Who judges.")
-@click.option(
-    "--dataset",
-    "datasets",
-    required=True,
-    multiple=True,
-    metavar="SPEC",
-    help="What is judged; may be given several times.",
-)
-@click.option(
-    "--strategy",
-    "strategies",
-    multiple=True,
-    metavar="SPEC",
-    help="What is asked; may be given several times. [default: published protocol]",
-)
-@click.option("--engine", metavar="SPEC", help="What runs the judge's model.")
-@click.option("--meta-judge", metavar="SPEC", help="A judge of judgments.")
-@click.option("--meta-engine", metavar="SPEC", help="What runs the meta judge's model.")
-@click.option("--policy", metavar="SPEC", help="What writes answers to judge.")
-@click.option("--policy-engine", metavar="SPEC", help="What runs the policy's model.")
-@click.option(
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The run's directory; the same command again continues.",
-)
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first N examples.")
-@click.option("--seed", type=int, default=0, show_default=True, help="For every draw.")
-@click.option(
-    "--too-long",
-    type=click.Choice(["fail", "skip", "truncate"]),
-    default="fail",
-    show_default=True,
-    help="An input that does not fit: fails, is left out, or its prompt is cut.",
-)
-@click.option("--skip-bad-rows", is_flag=True, help="Count malformed rows, go on.")
-@click.option(
-    "--reuse",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A run whose judgments may be used. [default: the output's neighbors]",
-)
-@click.option("--no-reuse", is_flag=True, help="Ask everything anew.")
-@click.option(
-    "--max-failures",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="End the run, with exit code 4, once N judgments have failed.",
-)
-@click.option("--no-baselines", is_flag=True, help="Leave the trivial judges out.")
-@click.option("--quiet", is_flag=True, help="No progress and no table.")
-@guarded
-def run(output: Path, quiet: bool, **asked: Any) -> None:
-    """Judge datasets, or continue where the last run of them stopped.
-
-    Several datasets or strategies are a run each, in a directory of its own inside the
-    output; the judge's model is loaded once.
-    """
-    from rrm_harness.study import evaluate_each
-
-    asked["reuse"] = _reused(asked.pop("no_reuse"), list(asked.pop("reuse")))
-    asked["baselines"] = not asked.pop("no_baselines")
-    mistakes: list[HarnessError] = []
-
-    def tell(run: str, error: HarnessError) -> None:
-        click.echo(f"rrm-harness: {run} was left out: {error}", err=True)
-        mistakes.append(error)
-
-    runs = []
-    with _told_how_to_resume(output), _progress(quiet) as progress:
-        each = evaluate_each(output=output, failed=tell, progress=progress, **asked)
-        runs = [result.results for result in each]
-    if runs and not quiet:
-        _show(runs)
-        click.echo(f"\nresults, outcomes and judgments: {output}")
-    if mistakes:
-        sys.exit(MISTAKE)
-    if all(each["failed_examples"] == each["examples"] for each in runs):
-        sys.exit(NOTHING_JUDGED)
-
-
-def _reused(nothing: bool, named: list[Path]) -> list[Path] | None:
-    if named and nothing:
-        raise click.UsageError("give --reuse or --no-reuse, not both")
-    return [] if nothing else named or None
 
 
 @commands.command()
@@ -185,8 +100,8 @@ def report(
         boards = leaderboard.markdown(leaderboard.boards(results))
         deliver("markdown", markdown, tables.markdown(runs) + boards)
     elif not written:
-        _show(runs)
-        leaderboard.show(leaderboard.boards(results), _console())
+        show(runs)
+        leaderboard.show(leaderboard.boards(results), console())
 
 
 @commands.command(name="list")
@@ -229,11 +144,14 @@ def list_(kind: str) -> None:
             click.echo(f"{'':<{width}}  {', '.join(known)}")
 
 
+commands.add_command(run)
+commands.add_command(reproduce)
 commands.add_command(check)
 commands.add_command(compare)
 commands.add_command(prefetch)
 commands.add_command(serve)
 commands.add_command(figure)
+commands.add_command(new)
 
 
 @commands.command()
@@ -248,9 +166,9 @@ def demo(output: Path) -> None:
     """Judge small sums with RRM-nano and its baselines, under four strategies."""
     from rrm_harness.demo import demonstrate, runnable
 
-    with _progress(quiet=False, label="demo") as progress:
-        runs = demonstrate(output, progress)
-    _show(runs)
+    with progress(quiet=False, label="demo") as advance:
+        runs = demonstrate(output, advance)
+    show(runs)
     click.echo(
         "\naccuracy: percent; worst–best: had all failures been wrong, or right;"
         "\ncached: judgments that an earlier row or the demo before had paid for."
@@ -302,35 +220,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
-
-
-@contextmanager
-def _told_how_to_resume(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        kept = f"every judgment so far is in {output}" if output.exists() else "early"
-        click.echo(f"\nstopped; {kept}. The same command continues.", err=True)
-        raise
-
-
-def _progress(
-    quiet: bool, label: str = "judging"
-) -> AbstractContextManager[Progress | None]:
-    return nullcontext() if quiet else displayed(label)
-
-
-def _show(runs: list[Any]) -> None:
-    from rrm_harness.report.tables import show
-
-    show(runs, _console())
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    terminal = sys.stdout.isatty()
-    return Console(width=None if terminal else 200, highlight=False)
 
 
 def _known(card: Card) -> str:

@@ -16,7 +16,7 @@ import pluggy
 from rrm_harness import hookspecs
 from rrm_harness.errors import PluginError, SpecError
 from rrm_harness.records import Engine, Judge, Model
-from rrm_harness.specs import Spec, build, nearest
+from rrm_harness.specs import Spec, build, nearest, written
 
 GROUP = "rrm_harness"
 OURS = "rrm-harness"
@@ -199,6 +199,22 @@ class Host:
             given["model"] = model
         built: Engine = build(spec, factory, **given)
         return built
+
+    def spec_of(self, kind: str, built: object, *, hidden: bool = False) -> str | None:
+        """The spec that builds something again, None if no plugin's factory made it.
+
+        Args:
+            kind: What it is: engines, judges.
+            built: It.
+            hidden: Whether options that are kept out of logs, as an address that may
+                hold a password is, are written too.
+        """
+        names = [
+            name
+            for name, entry in self.registry(kind).items()
+            if entry.thing is type(built)
+        ]
+        return written(names[0], built, hidden=hidden) if names else None
 
     def made(self, kind: str, named: Any) -> Any:
         """Build what a spec names; hand back what is already built."""

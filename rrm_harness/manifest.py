@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rrm_harness import chance, models
+from rrm_harness import chance, host, models
 from rrm_harness.answers import TITLES, Bench
 from rrm_harness.errors import PluginError
 from rrm_harness.origins import others
@@ -54,6 +54,7 @@ def describe(
     _refuse_addresses(run)
     return {
         "run": {name: _short(value) for name, value in run.items()},
+        "asked": dict(_asked(benches)),
         "models": {
             role: models.facts(bench.judge.runs_on)
             for role, bench in benches.items()
@@ -67,6 +68,18 @@ def describe(
         **({"plugins": brought} if (brought := others()) else {}),
         "platform": platform.platform(),
     }
+
+
+def _asked(benches: Mapping[str, Bench]) -> Iterator[tuple[str, str]]:
+    """The specs that ask the same again, by the names of `evaluate`'s parameters."""
+    plugins = host.default()
+    for role, bench in benches.items():
+        judge, engine = ("", "") if role == "judge" else (f"{role}_judge", f"{role}_")
+        judge = judge.replace("policy_judge", "policy")
+        if judge and (spec := plugins.spec_of("judges", bench.judge, hidden=True)):
+            yield judge, spec
+        if spec := plugins.spec_of("engines", bench.engine):
+            yield f"{engine}engine", spec
 
 
 def _short(value: Any) -> Any:

@@ -9,7 +9,7 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -93,6 +93,19 @@ def build(spec: Spec, factory: Factory, **given: Any) -> Any:
                 f"{spec.name} takes no {name} strategy; put it last in the nest"
             )
     return factory(**arguments)
+
+
+def written(name: str, built: Any, *, hidden: bool = False) -> str:
+    """The spec of a plugin that is a dataclass; what cannot be written is left out."""
+    hints = get_type_hints(type(built))
+    given = []
+    for each in fields(built) if is_dataclass(built) else ():
+        value = getattr(built, each.name) if each.init else each.default
+        plain = _plain(hints[each.name]) and "," not in str(value)
+        if plain and (hidden or each.repr) and value not in (each.default, None):
+            shown = str(value).lower() if isinstance(value, bool) else value
+            given.append(f"{each.name.replace('_', '-')}={shown}")
+    return ",".join([name, *given])
 
 
 def options(factory: Factory) -> list[str]:

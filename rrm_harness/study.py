@@ -7,7 +7,7 @@ finds what the one before it has asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
@@ -19,6 +19,7 @@ from rrm_harness.errors import EngineError, FailuresError, HarnessError
 from rrm_harness.evaluate import evaluate, same_model
 from rrm_harness.records import Engine
 from rrm_harness.result import Result
+from rrm_harness.study_file import StudyFile
 
 Told = Callable[[str, HarnessError], None]
 
@@ -86,6 +87,37 @@ def evaluate_each(
                 failed(f"{dataset} {strategy or ''}".strip(), error)
 
 
+def evaluate_all(
+    study: StudyFile, output: Path, failed: Told | None = None, **options: Any
+) -> Iterator[Result]:
+    """Yield the result of every judge on every dataset under every strategy.
+
+    Each judge has a directory inside `output`, unless it is the only one, and each
+    loads its model once.
+
+    Args:
+        study: What is to be run.
+        output: The directory.
+        failed: As in `evaluate_each`.
+        **options: Those of `evaluate`, before the study's own.
+
+    Raises:
+        HarnessError: As `evaluate`.
+    """
+    for asked in study.judges:
+        judge, roles = asked["judge"], {k: v for k, v in asked.items() if k != "judge"}
+        place = output / _called(asked, study) if len(study.judges) > 1 else output
+        given = {**study.options, **options, **roles}
+        yield from evaluate_each(
+            judge,
+            study.datasets,
+            study.strategies,
+            output=place,
+            failed=failed,
+            **given,
+        )
+
+
 def _anew(engine: str | None, judge: str, other: str | None) -> str | None:
     """The engine's spec, if a judge in another role needs one for another model."""
     if engine is None or other is None:
@@ -108,6 +140,12 @@ def _places(output: Path, pairs: Sequence[tuple[str, str | None]]) -> list[Path]
         return [output]
     names = [_name(f"{data}--{how}" if how else data) for data, how in pairs]
     return [output / name for name in names]
+
+
+def _called(asked: Mapping[str, str], study: StudyFile) -> str:
+    """The directory of a judge; of one that comes twice, with all that it runs on."""
+    alike = [each for each in study.judges if each["judge"] == asked["judge"]]
+    return _name(asked["judge"] if len(alike) == 1 else "--".join(asked.values()))
 
 
 def _name(text: str) -> str:
