@@ -14,6 +14,11 @@ from rrm_harness import EngineError
 from rrm_harness.libraries import library
 
 EXTRA = "ray"
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # reports to the network, and waits for it
+    "RAY_worker_niceness": "0",  # else workers yield to whatever else runs here
+}
+"""Unless the user says otherwise; a cluster that runs already has its own."""
 
 
 class Cluster:
@@ -39,7 +44,8 @@ class Cluster:
         # for it; that is for the report, and lost workers are our affair.
         self._talks._worker_logs_enabled = False
         if self._joined:
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # asks the network
+            for name, value in SETTINGS.items():
+                os.environ.setdefault(name, value)
             self._join(address, max(ceil(cpus), os.cpu_count() or 1))
 
     def _join(self, address: str, cpus: int) -> None:
