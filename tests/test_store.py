@@ -233,6 +233,31 @@ def test_a_later_judgment_replaces_an_earlier_one(path: Path, committed: bool) -
     assert reread(path, KEY) == B
 
 
+def test_a_store_whose_rows_lie_in_their_index_is_read_and_continued(
+    path: Path,
+) -> None:
+    """Earlier stores have no row numbers; all else is the same."""
+    with RunStore(path) as store:
+        store.put(KEY, ASKED, A)
+        store.put(OTHER, ASKED, FAILED)
+    made_by = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
+    with closing(sqlite3.connect(path)) as database:
+        for name, made in database.execute(made_by).fetchall():
+            database.execute(f"ALTER TABLE {name} RENAME TO later")
+            database.execute(f"{made} WITHOUT ROWID")
+            database.execute(f"INSERT INTO {name} SELECT * FROM later")  # noqa: S608
+            database.execute("DROP TABLE later")
+        database.commit()
+
+    with RunStore(path) as store:
+        found = store.get(KEY, ASKED)
+        store.put(OTHER, ASKED, B)
+
+    assert found == A
+    assert reread(path, OTHER) == B
+    assert rows(path, "failures") == []
+
+
 def test_a_neighbor_is_read(path: Path, tmp_path: Path) -> None:
     neighbor = tmp_path / "neighbor.sqlite"
     with RunStore(neighbor) as store:
