@@ -127,8 +127,13 @@ def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    """The text's ids; half of a pair, which no tokenizer takes, is read as unknown."""
+    whole = text if text.isascii() else _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
+    ids: list[int] = tokenizer(whole, add_special_tokens=False)["input_ids"]
     return ids
+
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def _rendered(tokenizer: Any, request: Request, messages: Sequence[Message]) -> str:

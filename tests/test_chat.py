@@ -140,6 +140,13 @@ def test_a_beginning_that_only_the_tokenizer_would_write_is_missed(kind: Any) ->
     assert Note.NO_BOS in chat.encode(tokenizer, request).notes
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_half_of_a_pair_is_read_as_the_sign_of_what_is_unknown(family: str) -> None:
+    ids = tokens_of(family, ask("half \ud83d of a pair <|im_end|>\udc00"))
+
+    assert ids == tokens_of(family, ask("half \ufffd of a pair <|im_end|>\ufffd"))
+
+
 def test_what_was_prefilled_ends_the_input() -> None:
     request = ask("text", prefill="<think>\n")
 
