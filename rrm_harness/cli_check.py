@@ -1,4 +1,4 @@
-"""The commands `check judge`, `check parity` and `check task`."""
+"""The commands `check judge`, `check parity`, `check plugin` and `check task`."""
 
 from __future__ import annotations
 
@@ -120,6 +120,26 @@ def task(
         for problem in tried.problems:
             click.echo(f"! {problem}")
     sys.exit(DIFFERS if any(each.problems for each in all_tried) else 0)
+
+
+@check.command()
+@click.argument("spec")
+def plugin(spec: str) -> None:
+    """Try what a judge, strategy, dataset or engine promises; no model is needed.
+
+    SPEC is NAME, NAME,key=value, or KIND:NAME where several kinds have the name. It
+    fails if a promise is broken, and if none could be tried.
+    """
+    from rrm_harness.conformance.kit import check as tried
+
+    rows = list(tried(spec))
+    width = max(len(row.property.name) for row in rows)
+    click.echo(f"{'property':<{width}}  verdict")
+    for row in rows:
+        click.echo(f"{row.property.name:<{width}}  {row.verdict:<7}  {row.sentence}")
+    verdicts = {row.verdict for row in rows if row.property.name != "import-weight"}
+    fine = "broken" not in {row.verdict for row in rows} and "holds" in verdicts
+    sys.exit(0 if fine else DIFFERS)
 
 
 def split_engines(text: str) -> list[str]:

@@ -99,7 +99,7 @@ def test_every_option_that_is_shown_exists() -> None:
     shown = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", README))
 
     known = {*options_of(commands), *options_of_lm_eval()}
-    assert shown <= known | {"--help", "--version"}
+    assert shown <= known | {"--help", "--version", "--rrm-conformance"}
 
 
 def test_every_parser_that_is_shown_exists() -> None:

@@ -8,30 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rrm_harness.conformance.fresh import HEAVY
+
 COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
-HEAVY = {
-    "datasets",
-    "evalica",
-    "httpx",
-    "huggingface_hub",
-    "krippendorff",
-    "lm_eval",
-    "matplotlib",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "ray",
-    "safetensors",
-    "scipy",
-    "starlette",
-    "statsmodels",
-    "tenacity",
-    "torch",
-    "transformers",
-    "trl",
-    "uvicorn",
-    "vllm",
-}
 
 
 def imported(*command: str) -> set[str]:
@@ -52,6 +31,7 @@ def imported(*command: str) -> set[str]:
     [
         [sys.executable, "-P", "-c", "import rrm_harness"],
         [sys.executable, "-P", "-c", "import rrm_harness.testing"],
+        [sys.executable, "-P", "-c", "import rrm_harness.conformance.pytest_plugin"],
         [sys.executable, "-P", "-c", "import rrm_harness.rewards.server"],
         [sys.executable, "-P", "-c", "import rrm_harness.rewards.verl"],
         [COMMAND, "--help"],
