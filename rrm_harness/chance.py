@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 Key = str | int
@@ -9,9 +10,13 @@ Key = str | int
 
 def digest(*key: Key) -> bytes:
     """Return 16 bytes that depend on the key's parts and on nothing else."""
+    return blake2b(_framed(key), digest_size=16).digest()
+
+
+def _framed(key: Sequence[Key]) -> bytes:
+    """The parts one after another, each behind its length."""
     texts = [str(part).encode("utf-8", "surrogatepass") for part in key]
-    framed = [len(text).to_bytes(8, "big") + text for text in texts]
-    return blake2b(b"".join(framed), digest_size=16).digest()
+    return b"".join([len(text).to_bytes(8, "big") + text for text in texts])
 
 
 def seed(*key: Key) -> int:
@@ -31,4 +36,10 @@ def coin(*key: Key) -> bool:
 
 def permutation(count: int, *key: Key) -> tuple[int, ...]:
     """Return 0 … count-1 in a random order."""
-    return tuple(sorted(range(count), key=lambda index: digest(*key, index)))
+    begun = blake2b(_framed(key), digest_size=16)
+    draws = []
+    for index in range(count):
+        drawn = begun.copy()  # as `digest(*key, index)`, the key hashed but once
+        drawn.update(_framed((index,)))
+        draws.append(drawn.digest())
+    return tuple(sorted(range(count), key=draws.__getitem__))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from math import sqrt
 from statistics import NormalDist
@@ -106,13 +105,10 @@ def resampled_mean(
     """
     import numpy
 
-    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for value, cluster in zip(values, clusters, strict=True):
-        sums[cluster][0] += value
-        sums[cluster][1] += 1
-    kinds, counts = numpy.unique(
-        numpy.array(list(sums.values())), axis=0, return_counts=True
-    )
+    numbers: dict[str, int] = {}
+    cluster = [numbers.setdefault(each, len(numbers)) for each in clusters]
+    sums = [numpy.bincount(cluster, values), numpy.bincount(cluster)]
+    kinds, counts = numpy.unique(numpy.stack(sums, axis=1), axis=0, return_counts=True)
     draws = rng.multinomial(counts.sum(), counts / counts.sum(), size=RESAMPLES)
     return (draws @ kinds[:, 0]) / (draws @ kinds[:, 1])
 
