@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
 MODELS := accelerate|mpmath|networkx|psutil|regex|safetensors|shellingham|sympy|tokenizers|torch|transformers|typer
 
-.PHONY: demo test test-install nano nano-weights post-train charts figures lint clean
+.PHONY: demo test test-install nano nano-weights post-train charts figures docs lint clean
 
 demo: .venv/models
 	$(BIN)/rrm-harness demo
@@ -40,6 +40,10 @@ nano-weights: .venv/models
 post-train: .venv/engines
 	$(BIN)/python benchmarks/nano/post_train.py --output runs/post-train
 
+# The documentation site, into site/; a warning is an error.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 lint: .venv/engines
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,5 +69,10 @@ $(BIN)/rrm-harness: pyproject.toml constraints.txt
 	$(PIP) --no-compile --no-deps --requirement constraints.txt
 	touch $@
 
+.venv/docs: $(BIN)/rrm-harness
+	@echo "Adding what builds the documentation, once; it takes some seconds ..."
+	$(PIP) --no-compile --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist site *.egg-info

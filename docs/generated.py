@@ -1,0 +1,134 @@
+"""What pages show of the program itself: a hook of mkdocs that fills in their markers.
+
+A line `<!-- judges -->` in a page becomes the list of all judges, and so on: what is
+shown is what is there. TABLES has the markers.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import click
+
+from rrm_harness import host, models, parse, prompts
+from rrm_harness.cli import commands
+from rrm_harness.specs import options
+from rrm_harness.tasks_folder import tasks
+
+WIDTH = 88
+MARKER = re.compile(r"^<!-- ([a-z ]+) -->$", re.M)
+OURS = "rrm-harness:"
+MEMORY = (
+    "| model | judge | parameters | bf16 | fp8 | context | licence |",
+    "|---|---|--:|--:|--:|--:|---|",
+)
+
+
+def memory(*judges: str) -> Iterator[str]:
+    """A row for each model card, of these judges or of all: what its weights take."""
+    yield from MEMORY
+    for card in models.cards().values():
+        if judges and card.judge not in judges:
+            continue
+        notes = ["gated"] * card.gated + ["no weights to download"] * (not card.weights)
+        size = _amount(card.parameters, "B")
+        bf16, fp8 = (_amount(each, "GB") for each in (card.bf16, card.fp8))
+        yield (
+            f"| `{card.id}` | `{card.judge}` | {size} | {bf16} | {fp8} |"
+            f" {card.context:,} | {', '.join([card.licence, *notes])} |"
+        )
+
+
+def _amount(billions: float, unit: str) -> str:
+    """A number of billions, or of millions where it is a small one."""
+    if billions >= 0.1:
+        return f"{billions:.3g} {unit}"
+    return f"{1000 * billions:.2g} {'M' if unit == 'B' else 'MB'}"
+
+
+def published() -> Iterator[str]:
+    """Every published figure that a model card has, with its protocol and source."""
+    yield "| model | benchmark | value | protocol | source |"
+    yield "|---|---|--:|---|---|"
+    for card in models.cards().values():
+        for each in card.published:
+            of = each.measured_on or card.id
+            yield (
+                f"| `{of}` | {each.benchmark} | {100 * each.value:.2f} |"
+                f" {each.protocol} | {each.source} |"
+            )
+
+
+def registered(kind: str) -> Iterator[str]:
+    """Everything of a kind that comes along: what it is, and its options."""
+    for name, entry in host.default().registry(kind).items():
+        if not entry.origin.startswith(OURS):
+            continue
+        yield from (f"### `{name}`", "", inspect.getdoc(entry.thing) or "", "")
+        known = options(entry.thing)
+        if known:
+            yield from (f"Options: {', '.join(f'`{each}`' for each in known)}", "")
+
+
+def listed(names: Mapping[str, Any]) -> Iterator[str]:
+    """Names, each with the first line of its docstring if it has one."""
+    for name, thing in names.items():
+        said = (inspect.getdoc(thing) or "").partition("\n")[0] if thing else ""
+        yield f"- `{name}`" + (f": {said}" if said else "")
+
+
+def helps(command: click.Command, name: str, level: int = 2) -> Iterator[str]:
+    """A command's own help, and that of the commands in it."""
+    context = click.Context(command, info_name=name, max_content_width=WIDTH)
+    context.terminal_width = WIDTH
+    yield from (f"{'#' * level} `{name}`", "", "```text", command.get_help(context))
+    yield from ("```", "")
+    if isinstance(command, click.Group):
+        for each, inner in sorted(command.commands.items()):
+            yield from helps(inner, f"{name} {each}", min(level + 1, 4))
+
+
+TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
+    "memory": memory,
+    "memory rrm": partial(memory, "rrm"),
+    "memory heads": partial(
+        memory,
+        *("sequence-classifier", "athene", "armorm", "internlm2", "inf-orm"),
+        *("nemotron", "nemotron-hf", "qwen-reward", "prm", "pairrm"),
+    ),
+    "memory writers": partial(
+        memory,
+        *("llm", "prometheus", "judgelm", "judgelrm", "skywork-critic", "compass"),
+    ),
+    "memory grm": partial(memory, "grm", "grm-meta"),
+    "memory j": partial(memory, "j1"),
+    "memory rm r": partial(memory, "rm-r1"),
+    "published": published,
+    "judges": partial(registered, "judges"),
+    "strategies": partial(registered, "strategies"),
+    "datasets": partial(registered, "datasets"),
+    "engines": partial(registered, "engines"),
+    "heads": partial(registered, "heads"),
+    "parsers": lambda: listed(parse.PARSERS),
+    "templates": lambda: listed(dict.fromkeys(prompts.names())),
+    "tasks": lambda: listed(dict.fromkeys(tasks())),
+    "commands": lambda: helps(commands, "rrm-harness"),
+}
+
+
+def filled(markdown: str) -> str:
+    """The page with its markers replaced.
+
+    Raises:
+        KeyError: A marker is none of TABLES.
+    """
+    return MARKER.sub(lambda found: "\n".join(TABLES[found[1]]()), markdown)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill in a page; mkdocs calls this for each."""
+    return filled(markdown)
