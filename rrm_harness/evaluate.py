@@ -126,6 +126,7 @@ def evaluate(
             "forecast": examples.forecast(playing),
             "baselines": trivial,
             "skipped_rows": examples.skipped,
+            "outcomes": run.digest,
             "seconds": round(time.monotonic() - started, 3),
             "manifest": manifest,
         }

@@ -6,7 +6,9 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +21,8 @@ from rrm_harness.store import RunStore, holds_judgments
 MANIFEST, RESULTS, OUTCOMES = "manifest.json", "results.json", "outcomes.jsonl"
 STORE, LOCK = "judgments.sqlite", ".lock"
 NEIGHBORS = 32
+DIGEST = partial(blake2b, digest_size=16)
+"""Of outcomes.jsonl; results.json has it, so that it is read beside no other."""
 
 
 class RunDirectory:
@@ -58,6 +62,7 @@ class RunDirectory:
             raise
         self._part = path / f"{OUTCOMES}.part"
         self._lines = self._part.open("w", encoding="utf-8")
+        self._digest = DIGEST()
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +73,8 @@ class RunDirectory:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._lines.close()
+        with suppress(OSError):  # on a full disk; what it holds is of no use any more
+            self._lines.close()
         try:
             if self._claimed and isinstance(error, SpecError | DataError):
                 self._manifest.unlink(missing_ok=True)  # for the mended command
@@ -78,10 +84,17 @@ class RunDirectory:
 
     def write_outcome(self, line: Mapping[str, Any]) -> None:
         """Add an example's line to outcomes.jsonl, seen once the run is finished."""
+        text = _dumps(line) + "\n"
+        self._digest.update(text.encode())
         try:
-            self._lines.write(_dumps(line) + "\n")
+            self._lines.write(text)
         except OSError as error:
             raise _unwritable(self._part, error) from error
+
+    @property
+    def digest(self) -> str:
+        """The digest of all outcomes so far."""
+        return self._digest.hexdigest()
 
     def finish(self, results: Mapping[str, Any]) -> None:
         """Make judgments durable, then put outcomes and results in place."""
@@ -234,16 +247,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Read a file of ours that has a JSON object on each line.
+def read_lines(path: Path, digest: blake2b | None = None) -> Iterator[dict[str, Any]]:
+    """Read a file of ours that has a JSON object on each line; a digest reads it too.
 
     Raises:
         OutputError: It is missing or not what we wrote.
     """
     again = "delete it and run the same command again: no judgment is lost"
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
+                if digest is not None:
+                    digest.update(line)
                 row = json.loads(line, parse_constant=_refuse_constant)
                 if not isinstance(row, dict):
                     raise OutputError(f"{path}, line {number}, is damaged; {again}")
@@ -287,6 +302,8 @@ def replaced(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}); name another place"
         ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rrm_harness.errors import OutputError
-from rrm_harness.output import OUTCOMES, RESULTS, read_json, read_lines
+from rrm_harness.output import DIGEST, OUTCOMES, RESULTS, read_json, read_lines
 
 if TYPE_CHECKING:
     import pandas
@@ -80,8 +80,8 @@ class Result:
         Raises:
             OutputError: The file is missing or damaged.
         """
-        file, count = self.directory / OUTCOMES, 0
-        for line in read_lines(file):
+        file, count, digest = self.directory / OUTCOMES, 0, DIGEST()
+        for line in read_lines(file, digest):
             count += 1
             yield line
         if count != self.results["examples"]:
@@ -89,6 +89,11 @@ class Result:
                 f"{file} is damaged: it has {count:,} of the run's"
                 f" {self.results['examples']:,} examples; delete it and run the same"
                 " command again: no judgment is lost"
+            )
+        if self.results.get("outcomes", digest.hexdigest()) != digest.hexdigest():
+            raise OutputError(
+                f"{file} is damaged, or of another run than {RESULTS} beside it; delete"
+                " it and run the same command again: no judgment is lost"
             )
 
     def to_pandas(self) -> pandas.DataFrame:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -229,11 +230,14 @@ def kept(path: Path) -> Iterator[Kept]:
 
 
 def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
-    address = f"{path.absolute().as_uri()}?mode={'rwc' if writable else 'ro'}"
+    if writable and path.exists() and not os.access(path, os.W_OK):
+        raise StoreError(
+            f"{path} is read-only; make it writable, or use another --output"
+        )
     with ExitStack() as on_error:
         try:
             database = sqlite3.connect(
-                address,
+                _address(path, writable),
                 uri=True,
                 timeout=5 if writable else 0.2,
                 isolation_level=None,
@@ -245,6 +249,18 @@ def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
             raise _explained(path, error) from error
         on_error.pop_all()
     return database
+
+
+def _address(path: Path, writable: bool) -> str:
+    """How SQLite is told what to open.
+
+    It reads a WAL store by way of files beside it. Where it cannot make these, as in an
+    archive, a store that was closed in order is read as one that nobody writes.
+    """
+    beside = os.access(path.parent, os.W_OK)
+    still = not (writable or beside or path.with_name(path.name + "-wal").exists())
+    mode = "rwc" if writable else "ro"
+    return f"{path.absolute().as_uri()}?mode={mode}" + "&immutable=1" * still
 
 
 def _prepare(database: sqlite3.Connection, path: Path, writable: bool) -> None:

@@ -24,6 +24,7 @@ from rrm_harness.comparing.paired import difference, discordance, holm, mcnemar,
 from rrm_harness.comparing.ranks import ranks
 from rrm_harness.errors import HarnessError, OutputError
 from rrm_harness.metrics import Scored
+from rrm_harness.output import DIGEST
 from rrm_harness.report import comparison
 from rrm_harness.testing import FakeJudge
 
@@ -100,6 +101,16 @@ def scored(credits: Sequence[float | None], each: int = 1) -> list[Scored]:  # n
         Scored(f"{n}", "all", f"{n // each}", credit, 0.0, 1.0)
         for n, credit in enumerate(credits)
     ]
+
+
+def rewritten(directory: Path, *lines: dict[str, Any]) -> None:
+    """Let a run have other outcomes."""
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (directory / "outcomes.jsonl").write_text(text)
+    results = directory / "results.json"
+    content = json.loads(results.read_text())
+    content["outcomes"] = DIGEST(text.encode()).hexdigest()
+    results.write_text(json.dumps(content))
 
 
 def claimed(directory: Path, key: str, value: str) -> Path:
@@ -269,7 +280,7 @@ def test_an_example_that_is_another_under_the_same_id_is_refused(made: Made) -> 
     outcomes = directories[1] / "outcomes.jsonl"
     lines = [json.loads(line) for line in outcomes.read_text().splitlines()]
     lines[7]["lengths"] = [5, 6]
-    outcomes.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rewritten(directories[1], *lines)
 
     assert "example 'pair-7'" in refused(*directories)
 
@@ -284,7 +295,7 @@ def test_outcomes_of_another_version_are_refused(
     outcomes = directories[1] / "outcomes.jsonl"
     line = {**json.loads(outcomes.read_text().splitlines()[0]), **change}
     told = {name: value for name, value in line.items() if value is not None}
-    outcomes.write_text(json.dumps(told) + "\n")
+    rewritten(directories[1], told)
 
     assert "damaged or another version's" in refused(*directories)
 
