@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any
 
 import pluggy
@@ -269,7 +269,13 @@ def _named(variable: str) -> set[str]:
 
 
 def _origin(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else "unknown distribution"
+    return _name(entry.dist) if entry.dist else "unknown distribution"
+
+
+@cache
+def _name(distribution: Distribution) -> str:
+    """A distribution's name, read once: it is parsed anew each time it is asked."""
+    return distribution.name
 
 
 def _load(entry: EntryPoint, name: str) -> object:
