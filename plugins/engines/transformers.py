@@ -56,6 +56,10 @@ class Crew:
         """Have one batch done."""
         if self.scorer.waiting:
             return self.scorer.step()
+        with quiet_transformers():  # slow: it empties every logger's cache
+            return self._write()
+
+    def _write(self) -> Answered:
         if self.continuous:
             done, refused = self.continuous.step()
             for row in refused:
@@ -175,7 +179,7 @@ class Transformers(Engine):
             return done
         import torch
 
-        with torch.inference_mode(), quiet_transformers():
+        with torch.inference_mode():
             return self._crew.step()
 
     def cancel(self, ticket: int) -> None:

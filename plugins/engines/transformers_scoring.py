@@ -9,6 +9,7 @@ from typing import Any
 
 from rrm_harness import Completion, Head, Score
 
+from . import transformers_packed
 from .transformers_loading import Loaded
 from .transformers_rows import Answered, Row, Waiting, answered, padded
 
@@ -26,13 +27,21 @@ CACHED = 4
 class Scorer:
     """Scores what waits, one batch at a time.
 
-    A batch has at most `budget` tokens, padding included. Causal networks see padding
-    on the right in no position that is read, so they are given no mask.
+    A batch has at most `budget` tokens, padding included; where the network packs
+    texts there is none. Causal networks see padding on the right in no position that is
+    read, so they are given no mask.
     """
 
     loaded: Loaded
     budget: int
     waiting: Waiting = field(default_factory=Waiting)
+    packs: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        head = self.loaded.reader.head
+        self.packs = head is not None and transformers_packed.packs(
+            self.loaded.network, head
+        )
 
     def step(self) -> Answered:
         """Score the longest row that waits, with those that go well with it."""
@@ -78,6 +87,8 @@ class Scorer:
         """
         read = [list(positions or self.loaded.reader.positions(text)) for text in texts]
         hidden = self._shared(texts, read, shared) if shared else None
+        if hidden is None and self.packs and len(texts) > 1:
+            hidden = transformers_packed.hidden(self.loaded.network, texts, read)
         if hidden is None:
             whole, _ = self._hidden(texts)
             hidden = [whole[row, at] for row, at in enumerate(read)]

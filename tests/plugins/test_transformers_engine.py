@@ -323,12 +323,14 @@ def values(told: Sequence[Completion]) -> list[float]:
     return [each.scores[0] for each in told]
 
 
+@pytest.mark.parametrize("attention", ["auto", "eager"])
 @pytest.mark.parametrize("budget", [1, 300, 100_000])
 def test_scores_are_those_of_float64_alone_mixed_and_with_a_shared_prompt(
-    tiny: Tiny, budget: int
+    tiny: Tiny, budget: int, attention: str
 ) -> None:
     folder = tiny("llama_classifier")
-    told = answers(scorer(folder, f"batch-tokens={budget}"), VARIED)
+    options = f"batch-tokens={budget},attention={attention}"
+    told = answers(scorer(folder, options), VARIED)
     expected = [exact(folder, request) for request in VARIED]
     assert values(told) == pytest.approx(expected, abs=1e-5)
     assert max(expected) - min(expected) > 0.1, "these inputs would hide a mistake"
@@ -374,14 +376,31 @@ def test_a_prompt_that_three_share_is_computed_once(tiny: Tiny) -> None:
 def test_a_pair_is_not_worth_sharing(tiny: Tiny) -> None:
     counting = Counting(tiny("llama_classifier"))
     counting.answers(BEST_OF[:2])
-    assert [rows for rows, _ in counting.computed] == [2]
+    assert len(counting.computed) == 1
+
+
+def test_texts_are_packed_without_padding(tiny: Tiny) -> None:
+    counting = Counting(tiny("llama_classifier"))
+    told = counting.answers([VARIED[0], VARIED[4], VARIED[4], score("Hi.", "Yes.")])
+    assert counting.computed == [(1, sum(each.prompt_tokens for each in told))]
+
+
+@pytest.mark.parametrize("head", ["armorm", "process", "athene"])
+def test_packed_texts_score_as_they_do_alone(tiny: Tiny, head: str) -> None:
+    """These heads read inside a text, at several places, and in another network."""
+    asked = [VARIED[0], VARIED[4], VARIED[4], score("What?", "One.\n\nTwo.")]
+    together = answers(scorer(tiny(head), "", head), asked)
+    for one, request in zip(together, asked, strict=True):
+        (alone,) = answers(scorer(tiny(head), "", head), [request])
+        assert one.scores == pytest.approx(alone.scores, abs=1e-5)
+        assert one.attributes == pytest.approx(dict(alone.attributes), abs=1e-5)
 
 
 def test_a_head_that_sees_both_ways_shares_nothing_and_is_given_a_mask(
     tiny: Tiny,
 ) -> None:
     folder = tiny("llama_classifier")
-    counting = Counting(folder, "batch-tokens=100000")
+    counting = Counting(folder, "batch-tokens=100000,attention=eager")
     counting.loaded.reader.head.causal = False
     told = counting.answers(VARIED)
     assert [rows for rows, _ in counting.computed] == [len(VARIED)]
@@ -435,7 +454,8 @@ def test_attention_that_leaves_caps_out_is_refused(tmp_path: Path) -> None:
 def test_a_batch_has_at_most_the_asked_tokens_and_the_longest_go_first(
     tiny: Tiny,
 ) -> None:
-    counting = Counting(tiny("llama_classifier"), "batch-tokens=160")
+    options = "batch-tokens=160,attention=eager"  # which packs nothing
+    counting = Counting(tiny("llama_classifier"), options)
     asked = [score("Hi.", "word " * count) for count in (3, 60, 9, 30, 31, 4, 61)]
     counting.answers(asked)
     assert all(rows * length <= 160 or rows == 1 for rows, length in counting.computed)
