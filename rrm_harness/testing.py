@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rrm_harness import chance
 from rrm_harness.answers import TITLES, Answers, Bench
+from rrm_harness.metrics import Rule
 from rrm_harness.records import (
+    BadRow,
     Comparison,
     Completion,
+    Dataset,
     Engine,
     Example,
     Judge,
@@ -34,6 +37,33 @@ def example(
     """Build an example with this many numbered responses."""
     texts = tuple(f"response {index}" for index in range(responses))
     return Example(id, (Message("user", "question"),), texts, tuple(correct), subset)
+
+
+EXAMPLES = (
+    example(id="first", correct=(0,), subset="easy"),
+    example(id="second", correct=(1,), subset="easy"),
+    example(3, id="third", correct=(0, 2), subset="hard"),
+)
+"""Two pairs and a choice of three; `example` makes others."""
+
+
+@dataclass
+class FakeDataset(Dataset):
+    """A dataset of what it is given: EXAMPLES unless told, in two subsets.
+
+    A tie shares the credit and a failure is wrong, unless `rule` says otherwise.
+    """
+
+    items: Sequence[Example | BadRow] = EXAMPLES
+    rule: Rule = field(default_factory=Rule)
+
+    name = "fake"
+    revision = "1"
+    protocol = "single"
+
+    def examples(self) -> Iterator[Example | BadRow]:
+        """Yield the items."""
+        return iter(self.items)
 
 
 @dataclass

@@ -65,10 +65,12 @@ def readable(subject: Subject) -> None:
     found = items(subject)
     for each in found:
         if isinstance(each, BadRow):
-            insist(False, f"the dataset was read; it has a bad row: {each}")
+            insist(
+                False, f"the dataset was read; it has a bad row, expected none: {each}"
+            )
         else:
             _insist_on_shape(each)
-    insist(bool(found), "the dataset was read; it has no example")
+    insist(bool(found), "the dataset was read; it has no example, expected some")
 
 
 def _insist_on_shape(found: object) -> None:
@@ -177,7 +179,11 @@ def protocol_builds(subject: Subject) -> None:
     try:
         host.default().build("strategies", protocol)
     except SpecError as error:
-        insist(False, f"protocol is {protocol!r}, and that cannot be built: {error}")
+        insist(
+            False,
+            f"protocol is {protocol!r}, and that cannot be built ("
+            f"{short(str(error))}), expected the spec of an installed strategy",
+        )
 
 
 @promise
@@ -190,15 +196,15 @@ def subsets_of_the_rule(subject: Subject) -> None:
     missing = [*rule.missing(subsets), *sorted(set(rule.weights) - subsets)]
     insist(
         not missing,
-        f"the rule names the subsets {short(missing)} and no example is of them; there"
-        f" are {short(sorted(subsets))}",
+        f"the rule names the subsets {short(missing)} and no example is of them,"
+        f" expected some of {short(sorted(subsets))}",
     )
     listed = {each for parts in rule.sections.values() for each in parts}
     beyond = sorted(subsets - listed) if listed else []
     insist(
         not beyond,
         f"examples are of the subsets {short(beyond)} and none of the rule's sections"
-        " counts them",
+        " counts them, expected that one does",
     )
 
 

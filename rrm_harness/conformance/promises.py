@@ -45,7 +45,11 @@ class Property:
         except Exception as error:
             if subject.lacking and isinstance(error, SpecError):
                 return "skipped", str(error)
-            return "broken", f"it raised {type(error).__name__}: {error}"
+            raised = f"{type(error).__name__}: {short(str(error))}"
+            return (
+                "broken",
+                f"the plugin was tried; it raised {raised}, expected no error",
+            )
         return "holds", self.promise
 
 
