@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from itertools import count, repeat
 from math import isfinite
@@ -21,6 +21,7 @@ from rrm_harness.records import (
     Comparison,
     Completion,
     Engine,
+    Example,
     Failure,
     Judge,
     Judgment,
@@ -90,6 +91,7 @@ class Answers:
             if bench.engine is not None
         }
         self._outstanding = dict.fromkeys(self._engines, 0)
+        self._last: tuple[Example | None, str] = (None, "")
         self._failed: dict[bytes, Judgment] = {}
         self._answered: set[bytes] = set()
 
@@ -185,8 +187,12 @@ class Answers:
                 del self._tickets[ticket]
                 self._outstanding[id(engine)] -= 1
                 _UNWANTED.add(ticket)
-                with _told_as_engine_error():
+                try:
                     engine.cancel(ticket)
+                except HarnessError:
+                    raise
+                except Exception as error:
+                    raise _engine_failed(error) from error
 
     def release(self) -> None:
         """Take what is still under way from the engines, which may serve other runs."""
@@ -247,13 +253,19 @@ class Answers:
         asked = [self._identities[comparison.role], role, *contents]
         if not contents:
             asked += [
-                repr(comparison.example),
+                self._shown(comparison.example),
                 repr(comparison.order),
                 comparison.critique,
             ]
         if sampled or not contents:
             asked += [str(comparison.seed), str(comparison.sample)]
         return chance.digest(*asked)
+
+    def _shown(self, example: Example) -> str:
+        """An example as text; kept, for one of many responses is asked about often."""
+        if self._last[0] is not example:
+            self._last = (example, repr(example))
+        return self._last[1]
 
     def _stored(self, key: bytes, comparison: Comparison) -> Judgment | None:
         """What the store holds; one that began empty holds what this run put there."""
@@ -278,8 +290,12 @@ class Answers:
             ticket = next(_TICKETS)
             self._tickets[ticket] = (job, place)
             self._outstanding[id(engine)] += 1
-            with _told_as_engine_error():
+            try:
                 engine.submit(ticket, request)
+            except HarnessError:
+                raise
+            except Exception as error:
+                raise _engine_failed(error) from error
 
     def _finish(self, key: bytes, comparison: Comparison, judgment: Judgment) -> Answer:
         if judgment.failure is not None:
@@ -316,27 +332,19 @@ def _seeded(request: Request, content: str, comparison: Comparison) -> Request:
 
 def _collected(engine: Engine) -> Iterator[tuple[int, Completion]]:
     """What the engine has done, one by one: what it says before it fails is kept."""
-    with _told_as_engine_error():
-        done = iter(engine.collect())
-    while True:
-        with _told_as_engine_error():
-            answered = next(done, None)
-        if answered is None:
-            return
-        yield answered
-
-
-@contextmanager
-def _told_as_engine_error() -> Iterator[None]:
     try:
-        yield
+        yield from engine.collect()
     except HarnessError:
         raise
     except Exception as error:
-        raise EngineError(
-            f"the engine failed ({type(error).__name__}: {error}); every judgment so"
-            " far is kept: mend it, and the same command continues"
-        ) from error
+        raise _engine_failed(error) from error
+
+
+def _engine_failed(error: Exception) -> EngineError:
+    return EngineError(
+        f"the engine failed ({type(error).__name__}: {error}); every judgment so"
+        " far is kept: mend it, and the same command continues"
+    )
 
 
 _TICKETS = count()

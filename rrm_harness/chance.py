@@ -10,13 +10,16 @@ Key = str | int
 
 def digest(*key: Key) -> bytes:
     """Return 16 bytes that depend on the key's parts and on nothing else."""
-    return blake2b(_framed(key), digest_size=16).digest()
+    return _hashed(blake2b(digest_size=16), key).digest()
 
 
-def _framed(key: Sequence[Key]) -> bytes:
-    """The parts one after another, each behind its length."""
-    texts = [str(part).encode("utf-8", "surrogatepass") for part in key]
-    return b"".join([len(text).to_bytes(8, "big") + text for text in texts])
+def _hashed(begun: blake2b, key: Sequence[Key]) -> blake2b:
+    """Add the parts one after another, each behind its length."""
+    for part in key:
+        text = str(part).encode("utf-8", "surrogatepass")
+        begun.update(len(text).to_bytes(8, "big"))
+        begun.update(text)
+    return begun
 
 
 def seed(*key: Key) -> int:
@@ -36,10 +39,8 @@ def coin(*key: Key) -> bool:
 
 def permutation(count: int, *key: Key) -> tuple[int, ...]:
     """Return 0 … count-1 in a random order."""
-    begun = blake2b(_framed(key), digest_size=16)
-    draws = []
-    for index in range(count):
-        drawn = begun.copy()  # as `digest(*key, index)`, the key hashed but once
-        drawn.update(_framed((index,)))
-        draws.append(drawn.digest())
+    begun = _hashed(blake2b(digest_size=16), key)
+    draws = [  # as `digest(*key, index)`, the key hashed but once
+        _hashed(begun.copy(), (index,)).digest() for index in range(count)
+    ]
     return tuple(sorted(range(count), key=draws.__getitem__))
