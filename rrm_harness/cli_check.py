@@ -130,14 +130,14 @@ def plugin(spec: str) -> None:
     SPEC is NAME, NAME,key=value, or KIND:NAME where several kinds have the name. It
     fails if a promise is broken, and if none could be tried.
     """
-    from rrm_harness.conformance.kit import check as tried
+    from rrm_harness.conformance import check as tried
 
     rows = list(tried(spec))
-    width = max(len(row.property.name) for row in rows)
+    width = max(len(row.promise.name) for row in rows)
     click.echo(f"{'property':<{width}}  verdict")
     for row in rows:
-        click.echo(f"{row.property.name:<{width}}  {row.verdict:<7}  {row.sentence}")
-    verdicts = {row.verdict for row in rows if row.property.name != "import-weight"}
+        click.echo(f"{row.promise.name:<{width}}  {row.verdict:<7}  {row.sentence}")
+    verdicts = {row.verdict for row in rows if row.promise.name != "import-weight"}
     fine = "broken" not in {row.verdict for row in rows} and "holds" in verdicts
     sys.exit(0 if fine else DIFFERS)
 

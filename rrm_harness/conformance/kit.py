@@ -8,6 +8,8 @@ from importlib import import_module
 
 from rrm_harness.conformance.promises import Property, Verdict
 from rrm_harness.conformance.subject import Subject
+from rrm_harness.errors import SpecError
+from rrm_harness.specs import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +17,19 @@ class Checked:
     """A property's verdict on a plugin.
 
     Args:
-        property: What was tried.
+        promise: What was tried.
         verdict: Whether it holds.
         sentence: The promise, or what broke it, or what it would take to try it.
     """
 
-    property: Property
+    promise: Property
     verdict: Verdict
     sentence: str
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is not broken: it holds, or cannot be tried here."""
+        return self.verdict != "broken"
 
 
 def properties(kind: str) -> Sequence[Property]:
@@ -33,17 +40,21 @@ def properties(kind: str) -> Sequence[Property]:
     return promised
 
 
-def check(spec: str) -> Iterator[Checked]:
-    """Try every property of a plugin that a spec names.
-
-    Raises:
-        SpecError: The spec names nothing, something of several kinds (then write
-            `KIND:NAME`), or something that cannot be built.
-    """
-    yield from check_subject(Subject.named(spec))
-
-
 def check_subject(subject: Subject) -> Iterator[Checked]:
     """Try every property of a plugin that was found."""
     for each in properties(subject.kind):
         yield Checked(each, *each.verdict(subject))
+
+
+def check_property(subject: Subject, name: str) -> Checked:
+    """Try one property.
+
+    Raises:
+        SpecError: Its kind has none of that name.
+    """
+    known = {each.name: each for each in properties(subject.kind)}
+    if name not in known:
+        raise SpecError(
+            f"{subject.kind} promise nothing called '{name}'; {nearest(name, [*known])}"
+        )
+    return Checked(known[name], *known[name].verdict(subject))

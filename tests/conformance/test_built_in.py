@@ -66,7 +66,7 @@ def tried(subject: Subject) -> dict[str, list[str]]:
     rows = [*check_subject(subject)]
     skipped = [each.sentence for each in rows if each.verdict == "skipped"]
     broken = [
-        f"{each.property.name}: {each.sentence}"
+        f"{each.promise.name}: {each.sentence}"
         for each in rows
         if each.verdict == "broken"
     ]

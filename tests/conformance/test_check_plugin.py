@@ -5,7 +5,8 @@ from click.testing import CliRunner, Result
 
 from rrm_harness import SpecError
 from rrm_harness.cli_check import check
-from rrm_harness.conformance.kit import check as tried
+from rrm_harness.conformance import check as tried
+from rrm_harness.conformance import names, verdict
 from rrm_harness.conformance.kit import properties
 from rrm_harness.conformance.subject import KINDS, Subject
 
@@ -33,6 +34,16 @@ def test_what_cannot_be_built_by_its_name_is_no_success() -> None:
 def test_a_wrong_option_is_told_before_anything_is_tried() -> None:
     with pytest.raises(SpecError, match="no option 'kk'"):
         list(tried("voting,kk=3"))
+
+
+@pytest.mark.parametrize("promise", names("strategies"))
+def test_a_test_of_ones_own_asks_for_one_verdict(promise: str) -> None:
+    assert verdict("strategies", "single", promise).kept
+
+
+def test_an_unknown_promise_is_told_with_the_nearest() -> None:
+    with pytest.raises(SpecError, match="did you mean 'any-order'"):
+        verdict("strategies", "single", "any-orders")
 
 
 def test_the_kind_may_be_said() -> None:

@@ -39,7 +39,7 @@ from rrm_harness.conformance.subject import Subject, together
 subjects = together([Subject.named(each) for each in sys.argv[1:]])
 print(json.dumps({
     each.title: {
-        tried.property.name: (tried.verdict, tried.sentence)
+        tried.promise.name: (tried.verdict, tried.sentence)
         for tried in check_subject(each)
     }
     for each in subjects
