@@ -37,7 +37,7 @@ def _read(file: Path) -> dict[str, Any]:
         found = json.loads(file.read_text("utf-8"))
         if not isinstance(found, dict):
             raise ValueError("it is no object")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EngineError(
             f"{file} cannot be read ({error}); name a folder with the model's own files"
         ) from error
@@ -53,8 +53,15 @@ def listed(place: Path) -> list[Path]:
         EngineError: There is an index that cannot be read.
     """
     if (place / INDEX).exists():
-        names = _read(place / INDEX).get("weight_map") or {}
-        return [place / name for name in sorted(set(names.values()))]
+        listed = _read(place / INDEX).get("weight_map") or {}
+        names = [*listed.values()] if isinstance(listed, dict) else [listed]
+        for name in names:
+            if not isinstance(name, str) or name in ("", "..") or "/" in name:
+                raise EngineError(
+                    f"{place / INDEX} lists {name!r:.60}, which is no file of that"
+                    " folder; name a folder with the model's own files"
+                )
+        return [place / name for name in sorted(set(names))]
     found = place.glob("*.safetensors")
     return sorted(each for each in found if not each.name.startswith("."))
 
@@ -96,8 +103,10 @@ def header(file: Path) -> tuple[dict[str, Any], int]:
             size = int.from_bytes(opened.read(8), "little")
             if size > LONGEST:
                 raise ValueError(f"a header of {size} bytes")
-            found: dict[str, Any] = json.loads(opened.read(size))
-    except (OSError, ValueError) as error:
+            found = json.loads(opened.read(size))
+        if not isinstance(found, dict):
+            raise ValueError("a header that is no object")
+    except (OSError, ValueError, RecursionError) as error:
         raise EngineError(
             f"{file} is not readable safetensors ({error}); download it again"
         ) from error

@@ -101,6 +101,7 @@ def evaluate(
         data = plugins.made("datasets", dataset)
         playing = plugins.made("strategies", strategy or data.protocol)
         examples = Examples.checked(data, limit, skip_bad_rows)
+        examples.refuse_endless(playing)
         manifest = describe(benches, data, playing, seed, limit, too_long)
         directory = Path(output or Path(mkdtemp(prefix="rrm-harness-")) / "run")
         run = stack.enter_context(RunDirectory(directory, manifest["run"], reuse))

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Self
 
-from rrm_harness.errors import DataError
+from rrm_harness.errors import DataError, SpecError
 from rrm_harness.records import BadRow, Dataset, Example, Strategy
+
+MOST = 500_000
+"""Comparisons of one example: a round robin of 1,000 responses, of which each is held
+in memory, about a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,21 @@ class Examples:
 
     def __len__(self) -> int:
         return sum(self.sizes.values())
+
+    def refuse_endless(self, strategy: Strategy) -> None:
+        """Refuse a strategy that one example alone would keep busy without end.
+
+        Raises:
+            SpecError: It asks more than MOST about the largest.
+        """
+        size = max(self.sizes, key=strategy.cost)
+        if strategy.cost(size) > MOST:
+            raise SpecError(
+                f"{self.dataset.name} has an example of {size:,} responses, about which"
+                f" this strategy asks {strategy.cost(size):,} comparisons, more than"
+                f" {MOST:,}; use one that asks fewer, such as knockout or"
+                " elo,opponents=4"
+            )
 
     def forecast(self, strategy: Strategy) -> int:
         """The most comparisons that a strategy can ask about them."""

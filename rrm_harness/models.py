@@ -108,7 +108,7 @@ def _read(file: Any, origin: str) -> Iterator[Card]:
             if "folder" in facts:
                 facts["folder"] = str(Path(str(file)).parent / facts["folder"])
             yield Card(name, published=tuple(published), **facts)
-    except (OSError, TypeError, ValueError) as error:
+    except (AttributeError, OSError, RecursionError, TypeError, ValueError) as error:
         raise PluginError(f"plugin {origin}: {file}: {error}") from error
 
 

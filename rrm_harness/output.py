@@ -237,7 +237,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise OutputError(
             f"{path}: {error.strerror}; give the --output directory of a finished run"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OutputError(
             f"{path} is damaged ({error}); delete it and run the same command again:"
             " no judgment is lost"
@@ -267,7 +267,7 @@ def read_lines(path: Path, digest: blake2b | None = None) -> Iterator[dict[str, 
         raise OutputError(
             f"{path}: {error.strerror}; give the --output directory of a finished run"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OutputError(f"{path} is damaged ({error}); {again}") from error
 
 

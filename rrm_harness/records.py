@@ -297,6 +297,7 @@ class Note(StrEnum):
     DOUBLE_BOS = "double-bos"
     NO_BOS = "no-bos"
     NO_GENERATION_PROMPT = "no-generation-prompt"
+    OTHER_MODEL = "other-model"
     TRUNCATED_PROMPT = "truncated-prompt"
     SPECIAL_TOKEN = "special-token"  # noqa: S105 - no password
 

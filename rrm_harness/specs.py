@@ -97,11 +97,11 @@ def build(spec: Spec, factory: Factory, **given: Any) -> Any:
 
 def written(name: str, built: Any, *, hidden: bool = False) -> str:
     """The spec of a plugin that is a dataclass; what cannot be written is left out."""
-    hints = get_type_hints(type(built))
+    hints = get_type_hints(_annotated(type(built)))  # others may not be importable
     given = []
     for each in fields(built) if is_dataclass(built) else ():
         value = getattr(built, each.name) if each.init else each.default
-        plain = _plain(hints[each.name]) and "," not in str(value)
+        plain = _plain(hints.get(each.name)) and "," not in str(value)
         if plain and (hidden or each.repr) and value not in (each.default, None):
             shown = str(value).lower() if isinstance(value, bool) else value
             given.append(f"{each.name.replace('_', '-')}={shown}")

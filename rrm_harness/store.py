@@ -225,7 +225,7 @@ def kept(path: Path) -> Iterator[Kept]:
                 yield Kept(_text(example), order, sample, told, failure, _text(text))
         except sqlite3.Error as error:
             raise _explained(path, error) from error
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError, RecursionError) as error:
             raise _damaged(path, str(error)) from error
 
 
@@ -299,7 +299,7 @@ def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | No
     try:
         scores = tuple(json.loads(row[0]))
         return Judgment(scores, None, _text(row[1]), _loaded(row[2]))
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
 
 

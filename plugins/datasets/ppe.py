@@ -236,7 +236,7 @@ def _with_pairs(rows: Iterable[Located], path: Path) -> Iterator[Located]:
     """Put the pairs of a file in the place of the published ones, row by row."""
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); give a list of pairs") from error
     if not isinstance(listed, list):
         raise DataError(f"{path}: must hold a list of lists of pairs, one for each row")

@@ -6,12 +6,12 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rrm_harness import Completion, Failure
+from rrm_harness import Completion, Failure, Note
 
 if TYPE_CHECKING:
     from .openai_routes import Route
@@ -95,11 +95,24 @@ def _read(answer: Answer, route: Route) -> Completion:
         raise Again(
             f"the answer lacks what it should have ({problem}): {shown}"
         ) from None
+    if isinstance(said, dict) and _is_another(said.get("model"), route.shared.served):
+        completion = replace(completion, notes=(*completion.notes, Note.OTHER_MODEL))
     numbers = [*completion.scores, *completion.attributes.values()]
     if not all(map(isfinite, numbers)):
         text = f"the server's scores are not all finite: {numbers}"
         return Completion(failure=Failure.INVALID_SCORE, text=text)
     return completion
+
+
+def _is_another(told: Any, asked: str) -> bool:
+    """Whether the model that answered is not the one that was asked.
+
+    A server may add a date to its name, or leave its owner or folder out.
+    """
+    if not isinstance(told, str) or not told:
+        return False
+    one, other = (name.rstrip("/").rpartition("/")[2].lower() for name in (told, asked))
+    return not (one.startswith(other) or other.startswith(one))
 
 
 def _of_the_request(answer: Answer, route: Route) -> Completion:

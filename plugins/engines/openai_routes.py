@@ -241,7 +241,7 @@ class Scoring(Route):
 
     def scored(self, said: Any, rows: Sequence[Sequence[Any]]) -> Completion:
         """The completion of raw outputs, (positions, outputs)."""
-        values = [tuple(map(float, row)) for row in rows]
+        values = [tuple(map(_number, row)) for row in rows]
         if not values or not all(values):
             raise ValueError("no score")
         found = (
@@ -270,7 +270,7 @@ class Classify(Scoring):
         return body | {"input": self.ids()}
 
     def read(self, said: Any) -> Completion:
-        probs = said["data"][0]["probs"]
+        probs = _only(said["data"])["probs"]
         if len(probs) > 1 and min(probs) >= 0 and abs(sum(probs) - 1) < 1e-6:
             raise EngineError(
                 "the server squashes its scores, though told use_activation=false:"
@@ -298,7 +298,7 @@ class Pooling(Scoring):
         }
 
     def read(self, said: Any) -> Completion:
-        rows = said["data"][0]["data"]
+        rows = _only(said["data"])["data"]
         ids = self.ids()
         if len(rows) != len(ids):
             raise EngineError(
@@ -322,7 +322,7 @@ class Reward(Scoring):
         return {"model": self.shared.served, "input_ids": self.ids()}
 
     def read(self, said: Any) -> Completion:
-        answer = said[0] if isinstance(said, list) else said
+        answer = _only(said) if isinstance(said, list) else said
         values = answer["embedding"]
         values = values if isinstance(values, list) else [values]
         return self.scored({"usage": answer.get("meta_info")}, [values])
@@ -413,6 +413,29 @@ class Routes:
 
 def _messages(request: Request) -> list[dict[str, str]]:
     return [{"role": each.role, "content": each.content} for each in request.messages]
+
+
+def _only(answers: Any) -> Any:
+    """The answer to the one input that there was; two, or another's, are none.
+
+    Raises:
+        ValueError: It is not that.
+    """
+    (answer,) = answers
+    if answer.get("index") not in (None, 0):
+        raise ValueError(f"it is of input {answer['index']!r}, and there is one alone")
+    return answer
+
+
+def _number(said: Any) -> float:
+    """A score; a text or a truth that looks like one is none.
+
+    Raises:
+        TypeError: It is not that.
+    """
+    if type(said) not in (int, float):
+        raise TypeError(f"a score that is {said!r:.40}")
+    return float(said)
 
 
 def _usage(said: Said) -> tuple[int, int]:

@@ -53,7 +53,7 @@ def from_file(
 def _read(file: Path) -> dict[str, Any]:
     try:
         said = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SpecError(f"recipe,file={file}: {error}; give a TOML file") from error
     for key, value in said.items():
         if key not in KINDS:

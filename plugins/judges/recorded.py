@@ -187,7 +187,7 @@ def _problems(entry: dict[str, Any]) -> Iterator[str]:
         wanted = "one number for each response in 'order'"
         wanted = "one number" if entry["role"] == "meta" else wanted
         yield f"field 'scores' must hold {wanted}"
-    if entry.get("failure") is not None and entry["failure"] not in set(Failure):
+    if entry.get("failure") is not None and entry["failure"] not in [*Failure]:
         yield f"field 'failure' must be one of {', '.join(Failure)}"
 
 

@@ -25,6 +25,8 @@ _Match = tuple[_Pair, tuple[int, ...]]  # the pair and who won
 _Ratings = dict[int, float]
 
 INITIAL, BASE, SCALE, K_FACTOR = 1000.0, 10.0, 400.0, 4.0
+CROWD = 2000
+"""The most responses whose strengths are fitted: two million pairs have a prior."""
 PRIOR = 0.1
 """The weight of one drawn game for every pair, played or not: without it an unbeaten
 response's Bradley-Terry strength is infinite, and one without matches has none."""
@@ -68,8 +70,8 @@ class Elo(Strategy):
         return Voting(self.k, inner=self.inner) if self.k > 1 else self.inner
 
     def play(self, comparison: Comparison) -> Play:
-        every = list(combinations(comparison.order, 2))
-        pairs = self._drawn(comparison, every)
+        self._refuse_crowd(len(comparison.order))
+        pairs = self._drawn(comparison)
         if not pairs:
             return Outcome(dict.fromkeys(comparison.order, INITIAL))
         games = yield [self._match.play(comparison.only(*pair)) for pair in pairs]
@@ -85,24 +87,37 @@ class Elo(Strategy):
             return Outcome(failure=first_failure(games), notes=notes)
         key = (comparison.seed, comparison.example.id, "matches", comparison.sample)
         shuffled = [played[i] for i in chance.permutation(len(played), *key)]
-        ratings = self._rate(shuffled, every)
+        ratings = self._rate(shuffled, comparison.order)
         scores = {index: ratings.get(index, INITIAL) for index in comparison.order}
         uncertain = any_uncertain(games) or len(played) < len(games)
         return Outcome(scores, uncertain=uncertain, notes=notes)
 
-    def _drawn(self, comparison: Comparison, pairs: list[_Pair]) -> list[_Pair]:
-        """The pairs that meet, in the order of all."""
+    def _refuse_crowd(self, players: int) -> None:
+        """Refuse to fit strengths to more pairs than memory holds.
+
+        Raises:
+            SpecError: They are too many.
+        """
+        if self.rating == "bradley-terry" and players > CROWD:
+            raise SpecError(
+                f"elo,rating=bradley-terry takes at most {CROWD:,} responses, and there"
+                f" are {players:,}, of which every pair has a prior; use rating=elo"
+            )
+
+    def _drawn(self, comparison: Comparison) -> list[_Pair]:
+        """The pairs that meet, in the order of all; of which there may be millions."""
         order, met = comparison.order, self.opponents
         if met is None or met >= len(order) - 1:
-            return pairs
+            return list(combinations(order, 2))
         key = (comparison.seed, comparison.example.id, "opponents", comparison.sample)
-        circle = [order[place] for place in chance.permutation(len(order), *key)]
+        circle = chance.permutation(len(order), *key)
         drawn = {
-            frozenset((circle[a], circle[b])) for a, b in _neighbors(len(order), met)
+            (min(circle[a], circle[b]), max(circle[a], circle[b]))
+            for a, b in _neighbors(len(order), met)
         }
-        return [pair for pair in pairs if frozenset(pair) in drawn]
+        return [(order[a], order[b]) for a, b in sorted(drawn)]
 
-    def _rate(self, matches: Sequence[_Match], pairs: Sequence[_Pair]) -> _Ratings:
+    def _rate(self, matches: Sequence[_Match], players: Sequence[int]) -> _Ratings:
         import evalica
 
         if self.rating == "elo":
@@ -111,7 +126,8 @@ class Elo(Strategy):
             )
             return {int(i): float(score) for i, score in elo.scores.items()}
         ordered = sorted(matches)
-        draws = [(pair, pair) for pair in sorted(pairs)]
+        pairs = sorted(combinations(players, 2))
+        draws = [(pair, pair) for pair in pairs]
         fit = evalica.bradley_terry(
             *_columns([*ordered, *draws]),
             weights=[1.0] * len(ordered) + [PRIOR] * len(draws),

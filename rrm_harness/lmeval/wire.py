@@ -63,7 +63,7 @@ def read(text: str) -> dict[str, Any] | None:
     """What `dumped` made, out of a model's answer; None if that is anything else."""
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     ours = isinstance(content, dict) and content.get("rrm") == FORMAT
     return content if ours else None

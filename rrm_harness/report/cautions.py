@@ -60,6 +60,7 @@ def _audit(results: Results) -> Iterator[str]:
         "no-bos": "inputs lack the beginning of sequence that the tokenizer would add",
         "special-token": "inputs hold a text that their model reads as special tokens",
         "no-generation-prompt": "inputs do not say that the assistant's turn begins",
+        "other-model": "answers say that another model gave them than was asked",
         "empty-responses": "responses are empty",
     }
     audit = results.get("audit", {})

@@ -31,12 +31,12 @@ from rrm_harness import (
     inputs,
 )
 from rrm_harness.errors import FailuresError
+from rrm_harness.report.cautions import cautions
 from rrm_harness.result import Result
 from rrm_harness.testing import FakeModelJudge
 
 COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
 OPENAI: Callable[..., Engine] = host.default().lookup("engines", "openai").thing
-Tiny = Callable[[str], Path]
 SAYS_A = chat("[[A]]")
 PACKED = gzip.compress(b" " * (100 << 20), 1)
 
@@ -220,14 +220,13 @@ def test_a_fault_fails_its_row_alone_and_the_next_run_asks_only_that(
     ],
 )
 def test_a_score_that_is_no_score_is_a_failure(
-    server: FaultServer, tiny: Tiny, scores: list[Any], failure: Failure | None
+    server: FaultServer, scores: list[Any], failure: Failure | None
 ) -> None:
     said = json.dumps({"data": [{"index": 0, "probs": ["here"]}]})
     server.script.append(reply(said.replace('"here"', "5.0")))  # there is a server
     server.always = reply(said.replace('"here"', str(scores[0])))
-    model = Model(str(tiny("llama_classifier")), head="sequence-classifier")
     turns = (Message("user", "a question"), Message("assistant", "an answer"))
-    running = engine(server, model=model, concurrency=1)
+    running = engine(server, concurrency=1)
 
     first, second = completions(running, [Request(turns, kind="score")] * 2)
 
@@ -238,18 +237,32 @@ def test_a_score_that_is_no_score_is_a_failure(
 
 @pytest.mark.parametrize("indices", [(1,), (0, 0), (0, 1), (-1,), ("x",)])
 def test_scores_that_may_be_anothers_are_not_taken(
-    server: FaultServer, tiny: Tiny, indices: tuple[Any, ...]
+    server: FaultServer, indices: tuple[Any, ...]
 ) -> None:
     data = [{"index": index, "probs": [5.0]} for index in indices]
     server.always = reply({"data": data})
-    model = Model(str(tiny("llama_classifier")), head="sequence-classifier")
     turns = (Message("user", "a question"), Message("assistant", "an answer"))
-    running = engine(server, model=model, retries=0)
+    running = engine(server, retries=0)
     server.script.append(reply({"data": [{"index": 0, "probs": [5.0]}]}))
 
     _, second = completions(running, [Request(turns, kind="score")] * 2)
 
     assert second.failure is Failure.ENGINE_ERROR
+
+
+@pytest.mark.parametrize(
+    ("told", "is_another"),
+    [("judge", 0), ("acme/judge", 0), ("judge-2026-01-01", 0), ("cheap", 4), (7, 0)],
+)
+def test_answers_of_another_model_are_told(
+    server: FaultServer, tmp_path: Path, told: Any, is_another: int
+) -> None:
+    server.always = reply(SAYS_A | {"model": told})
+
+    found = judged(engine(server), tmp_path / "run")
+
+    assert found["audit"]["other-model"] == is_another
+    assert sum("another model" in each for each in cautions(found)) == bool(is_another)
 
 
 def test_an_answer_of_ten_megabytes_is_read_whole(server: FaultServer) -> None:
@@ -327,13 +340,6 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_the_key_is_sent
     assert "CERTIFICATE_VERIFY_FAILED" in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
     assert server.asked == []
-
-
-def test_a_server_that_speaks_no_tls_is_told_so(server: FaultServer) -> None:
-    url = server.url.replace("http:", "https:")
-
-    with pytest.raises(EngineError, match="no server answers at https"):
-        completions(engine(server, url=url), [Request((Message("user", "hello"),))])
 
 
 # --- outages
