@@ -1,5 +1,11 @@
 """`rrm-harness check plugin SPEC`, and what it means to be found."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner, Result
 
@@ -9,6 +15,7 @@ from rrm_harness.conformance import check as tried
 from rrm_harness.conformance import names, verdict
 from rrm_harness.conformance.kit import properties
 from rrm_harness.conformance.subject import KINDS, Subject
+from rrm_harness.scaffold import Scaffold
 
 
 def ran(spec: str) -> Result:
@@ -29,6 +36,25 @@ def test_what_cannot_be_built_by_its_name_is_no_success() -> None:
 
     assert done.exit_code == 1
     assert "recorded needs path=" in done.output
+
+
+def test_a_new_judge_that_asks_a_model_keeps_its_promises(
+    tmp_path: Path, laid_out: Callable[[Path, str], Path]
+) -> None:
+    Scaffold("judge", "my-chat", True).write(tmp_path / "new")
+    (tmp_path / "new" / "test_my_chat.py").unlink()
+    program = "from rrm_harness.cli import main; main()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, "check", "plugin", "my-chat"],
+        env={**os.environ, "PYTHONPATH": str(laid_out(tmp_path / "new", "chat"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(" holds ") == len(properties("judges"))
 
 
 def test_a_wrong_option_is_told_before_anything_is_tried() -> None:
@@ -67,8 +93,6 @@ def test_names_are_short_and_promises_are_sentences(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_readme_names_every_property(kind: str) -> None:
-    from pathlib import Path
-
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     row = next(
         line for line in readme.splitlines() if line.startswith(f"| `{kind}` | `")
