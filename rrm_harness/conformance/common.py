@@ -11,7 +11,12 @@ from rrm_harness.conformance.subject import Subject
 @promise
 def import_weight(subject: Subject) -> None:
     """To register the plugin imports no heavy library; its first use may."""
-    heavy = subject.fresh.told(subject.asked).heavy
+    heavy, problem, _ = subject.fresh.told(subject.asked)
+    insist(
+        not problem,
+        f"the plugin was registered in a fresh process; that raised {problem}, expected"
+        " no error",
+    )
     insist(
         not heavy,
         f"the plugin was registered in a fresh process; that imported"

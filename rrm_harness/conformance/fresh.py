@@ -61,9 +61,10 @@ class Asked:
 
 
 class Told(NamedTuple):
-    """What a plugin is in another process."""
+    """What a plugin is in another process; `problem` is why it does not register."""
 
     heavy: Sequence[str]
+    problem: str
     came_to: Mapping[str, str]
 
 
@@ -135,29 +136,32 @@ def _came_to(asked: Asked) -> dict[str, str]:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _in_a_fork(work: Callable[[Asked], list[str]], asked: Asked) -> list[str]:
+def _in_a_fork(
+    work: Callable[[Asked], list[str]], asked: Asked
+) -> tuple[list[str], str]:
     """What work comes to in a copy of this process, which stays as it was."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
+        found: tuple[list[str], str]
         try:
-            found = work(asked)
+            found = work(asked), ""
         except BaseException as error:
-            found = [f"{type(error).__name__}: {error}"]
+            found = [], f"{type(error).__name__}: {error}"
         os.write(writing, json.dumps(found).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as answer:
-        told: list[str] = json.loads(answer.read() or b"[]")
+        heavy, problem = json.loads(answer.read() or b'[[], "it ended the process"]')
     os.waitpid(child, 0)
-    return told
+    return heavy, problem
 
 
 def main() -> None:
     """Answer for all plugins that standard input lists."""
     asked = [Asked(**each) for each in json.load(sys.stdin)]
-    heavy = {each.key: _in_a_fork(_heavy, each) for each in asked}
-    told = {each.key: (heavy[each.key], _came_to(each)) for each in asked}
+    weighed = {each.key: _in_a_fork(_heavy, each) for each in asked}
+    told = {each.key: (*weighed[each.key], _came_to(each)) for each in asked}
     sys.stdout.write("\n" + json.dumps(told))
 
 
