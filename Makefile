@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
 MODELS := accelerate|mpmath|networkx|psutil|regex|safetensors|shellingham|sympy|tokenizers|torch|transformers|typer
 
-.PHONY: demo test test-install nano nano-weights post-train charts figures docs lint clean
+.PHONY: demo test torture test-install nano nano-weights post-train charts figures docs lint clean
 
 demo: .venv/models
 	$(BIN)/rrm-harness demo
@@ -16,6 +16,10 @@ demo: .venv/models
 # A file runs in one process, for the engines that its tests share.
 test: .venv/engines
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+
+# Runs killed at two hundred moments: the table of docs/reliability.md; some forty minutes.
+torture: .venv/engines
+	$(BIN)/python tests/resilience/torture.py
 
 # Bare lm_eval in every combination of installs; some ten minutes.
 test-install: .venv/engines

@@ -258,7 +258,8 @@ def _address(path: Path, writable: bool) -> str:
     archive, a store that was closed in order is read as one that nobody writes.
     """
     beside = os.access(path.parent, os.W_OK)
-    still = not (writable or beside or path.with_name(path.name + "-wal").exists())
+    wal = path.with_name(path.name + "-wal")
+    still = not (writable or beside or (wal.exists() and wal.stat().st_size))
     mode = "rwc" if writable else "ro"
     return f"{path.absolute().as_uri()}?mode={mode}" + "&immutable=1" * still
 
