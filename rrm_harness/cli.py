@@ -16,6 +16,7 @@ import click
 from rrm_harness import __version__
 from rrm_harness.cli_check import check
 from rrm_harness.cli_compare import compare
+from rrm_harness.cli_export import export as export_rows
 from rrm_harness.cli_exports import export, exports
 from rrm_harness.cli_figure import figure
 from rrm_harness.cli_files import deliver, printable, refuse_two_printed, whole
@@ -148,6 +149,7 @@ commands.add_command(run)
 commands.add_command(reproduce)
 commands.add_command(check)
 commands.add_command(compare)
+commands.add_command(export_rows)
 commands.add_command(prefetch)
 commands.add_command(serve)
 commands.add_command(figure)
