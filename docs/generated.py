@@ -16,6 +16,7 @@ import click
 
 from rrm_harness import host, models, parse, prompts
 from rrm_harness.cli import commands
+from rrm_harness.conformance.kit import properties
 from rrm_harness.specs import options
 from rrm_harness.tasks_folder import tasks
 
@@ -74,6 +75,15 @@ def registered(kind: str) -> Iterator[str]:
             yield from (f"Options: {', '.join(f'`{each}`' for each in known)}", "")
 
 
+def promises() -> Iterator[str]:
+    """What plugins of each kind promise, as the conformance kit tries it."""
+    yield "| kind | property | promise |"
+    yield "|---|---|---|"
+    for kind in ("judges", "strategies", "datasets", "engines"):
+        for each in properties(kind):
+            yield f"| {kind} | `{each.name}` | {each.promise} |"
+
+
 def listed(names: Mapping[str, Any]) -> Iterator[str]:
     """Names, each with the first line of its docstring if it has one."""
     for name, thing in names.items():
@@ -108,6 +118,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "memory j": partial(memory, "j1"),
     "memory rm r": partial(memory, "rm-r1"),
     "published": published,
+    "promises": promises,
     "judges": partial(registered, "judges"),
     "strategies": partial(registered, "strategies"),
     "datasets": partial(registered, "datasets"),

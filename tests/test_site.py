@@ -69,6 +69,15 @@ def lines(text: str) -> Iterator[list[str]]:
                 yield words
 
 
+def matched(words: list[str]) -> Iterator[str]:
+    """The words with the files that a pattern stands for, as a shell has them."""
+    for word in words:
+        if "*" in word:
+            yield from sorted(map(str, Path().glob(word)))
+        else:
+            yield word
+
+
 def shown(program: str) -> list[tuple[str, str]]:
     """Every command of a program, with its page."""
     return [
@@ -191,7 +200,7 @@ def test_what_a_page_shows_runs(page: str, tmp_path: Path) -> None:
                 program = compile(block.text, page, "exec")
                 exec(program, {"__name__": "page"})  # noqa: S102
             for words in lines(block.text) if block.kind == "console" else ():
-                done = CliRunner().invoke(commands, words[1:])
+                done = CliRunner().invoke(commands, [*matched(words[1:])])
 
                 assert done.exit_code == 0, (words, done.output, done.exception)
 
