@@ -232,7 +232,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text, parse_constant=_refuse_constant)
+        content = _DECODER.decode(text)
     except OSError as error:
         raise OutputError(
             f"{path}: {error.strerror}; give the --output directory of a finished run"
@@ -259,7 +259,7 @@ def read_lines(path: Path, digest: blake2b | None = None) -> Iterator[dict[str, 
             for number, line in enumerate(lines, 1):
                 if digest is not None:
                     digest.update(line)
-                row = json.loads(line, parse_constant=_refuse_constant)
+                row = _DECODER.decode(line.decode())
                 if not isinstance(row, dict):
                     raise OutputError(f"{path}, line {number}, is damaged; {again}")
                 yield row
@@ -273,6 +273,10 @@ def read_lines(path: Path, digest: blake2b | None = None) -> Iterator[dict[str, 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of ours")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+"""Made once: `json.loads` makes one for every line."""
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -39,10 +39,11 @@ def choice(line: Mapping[str, Any]) -> str | None:
     """
     if line["failure"] is not None or not line["winners"]:
         return None
+    winners = line["winners"]
     numbers = chance.permutation(len(line["lengths"]), "choices", line["id"])
-    return "+".join(
-        str(number) for number in sorted(numbers[w] for w in line["winners"])
-    )
+    if len(winners) == 1:
+        return str(numbers[winners[0]])
+    return "+".join(map(str, sorted(numbers[winner] for winner in winners)))
 
 
 def agreement(first: Choices, second: Choices) -> Agreement:
