@@ -68,7 +68,7 @@ AGREEMENT = 0.8
 """How often the simulated judge prefers the better one."""
 LOADS = ((8, 160), (64, 320), (64, 640), (64, 2560), (512, 8512))
 """Sequences at a time, and how many examples are judged then."""
-REAL_LOADS = ((8, 16), (64, 96))
+REAL_LOADS = ((8, 48), (64, 192))
 TIMES = 3
 
 
