@@ -16,6 +16,9 @@ tokenizing are in the seconds of the engine and of the plain loop, tokenizing in
 of rewardbench, neither in those of the limit. Texts come from the folder
 RRM_HARNESS_DATA, or are generated. A score that differs from the engine's by more than
 1e-5 stops it.
+
+On a busy machine the clock says little. `--clock processor` counts the processor's time
+instead; give it one thread (OMP_NUM_THREADS=1), since threads that wait count too.
 """
 
 from __future__ import annotations
@@ -64,6 +67,9 @@ LIMIT_TOKENS = (512, 1024, 1536, 2048, 3072, 4096)
 TOLERANCE = 1e-5
 PACKAGE = "rewardbench==0.1.4"
 
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+Told = tuple[list[float], float]
+
 
 @dataclass
 class Side:
@@ -73,7 +79,7 @@ class Side:
     """
 
     name: str
-    run: Callable[[], tuple[list[float], float]]
+    run: Callable[[], Told]
     settings: str
     computed: int
     """Tokens that the network sees, padding included."""
@@ -88,11 +94,11 @@ class Side:
         self.seconds.append(seconds)
 
 
-def timed(run: Callable[[], list[float]]) -> tuple[list[float], float]:
+def timed(clock: str, run: Callable[[], list[float]]) -> Told:
     """What a side returns, and its seconds."""
-    started = time.perf_counter()
+    started = CLOCKS[clock]()
     scores = run()
-    return scores, time.perf_counter() - started
+    return scores, CLOCKS[clock]() - started
 
 
 # --- the sides
@@ -149,11 +155,11 @@ def by_eights(network: Any, words: Any, rows: Sequence[Pair]) -> list[float]:
     return scores
 
 
-def by_package(python: Path, folder: Path) -> tuple[list[float], float]:
+def by_package(clock: str, python: Path, folder: Path) -> Told:
     """One process of the rewardbench command; the model and the rows are in folder."""
     told = subprocess.run(
         [
-            *(python, RUNNER, "seconds.txt"),
+            *(python, RUNNER, clock, "seconds.txt"),
             *("--model", "model", "--dataset", "pairs.jsonl", "--load_json"),
             *("--not_quantized", "--torch_dtype", "float32", "--save_all"),
             *("--batch_size", str(EIGHT), "--max_length", str(LONGEST)),
@@ -191,7 +197,7 @@ def by_limit(network: Any, batches: Sequence[Any]) -> list[float]:
     return []
 
 
-def limit(network: Any, lengths: Sequence[int]) -> Side:
+def limit(clock: str, network: Any, lengths: Sequence[int]) -> Side:
     """The best of a few batch sizes."""
     import torch
 
@@ -199,13 +205,15 @@ def limit(network: Any, lengths: Sequence[int]) -> Side:
     for tokens in LIMIT_TOKENS:
         shapes = [*unpadded(lengths, tokens)]
         batches = [torch.randint(20, 2000, shape) for shape in shapes]
-        seconds = [timed(partial(by_limit, network, batches))[1] for _ in range(2)]
+        seconds = [
+            timed(clock, partial(by_limit, network, batches))[1] for _ in range(2)
+        ]
         found[tokens] = min(seconds), batches
     best = min(found, key=lambda tokens: found[tokens][0])
     batches = found[best][1]
     return Side(
         "limit",
-        partial(timed, partial(by_limit, network, batches)),
+        partial(timed, clock, partial(by_limit, network, batches)),
         f"{len(batches)} batches of at most {best:,} tokens, no padding, ids given",
         sum(batch.numel() for batch in batches),
     )
@@ -266,35 +274,38 @@ def environment(folder: Path) -> Path:
 # --- the table
 
 
-def sides(hidden: int, rows: Sequence[Pair], place: Path, python: Path) -> list[Side]:
-    """All four, ready to run."""
+def sides(
+    clock: str, hidden: int, rows: Sequence[Pair], place: Path, python: Path
+) -> tuple[list[Side], int]:
+    """All four, ready to run; the tokens of all texts."""
     folder = made(hidden, place / "model")
     write(place / "pairs.jsonl", rows)
     running, asked = engine(folder, rows)
     network, words = classifier(folder), chat.load_tokenizer(str(folder))
     lengths = [len(running.tokens(request)) for request in asked]
     chosen, rejected = lengths[::2], lengths[1::2]
-    return [
+    ready = [
         Side(
             "engine",
-            partial(timed, partial(by_engine, running, asked)),
+            partial(timed, clock, partial(by_engine, running, asked)),
             "device=cpu, nothing else set",
             embedded(partial(by_engine, running, asked)),
         ),
         Side(
             "rewardbench",
-            partial(by_package, python, place),
+            partial(by_package, clock, python, place),
             f"{PACKAGE}, batch {EIGHT}, max_length {LONGEST}, its own process",
             padded(chosen) + padded(rejected),
         ),
         Side(
             "plain loop",
-            partial(timed, partial(by_eights, network, words, rows)),
+            partial(timed, clock, partial(by_eights, network, words, rows)),
             f"batch {EIGHT} in the dataset's order, padded to the longest",
             padded(lengths),
         ),
-        limit(network, lengths),
+        limit(clock, network, lengths),
     ]
+    return ready, sum(lengths)
 
 
 def padded(lengths: Sequence[int]) -> int:
@@ -333,7 +344,8 @@ def show(all_sides: Sequence[Side], texts: int, tokens: int, hidden: int) -> Non
         taken = seconds[side.name]
         print(
             f"{side.name:<14}{texts / taken:>9,.1f}{tokens / taken:>11,.0f}"
-            f"{1 - tokens / side.computed:>9.1%}{taken:>9.2f}{median(side.walls):>8.2f}"
+            f"{max(0, 1 - tokens / side.computed):>9.1%}"
+            f"{taken:>9.2f}{median(side.walls):>8.2f}"
             f"{taken / seconds['engine']:>8.2f}x"
         )
     for side in others:
@@ -357,6 +369,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("pairs", nargs="?", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--venv", type=Path, default=Path(".venv-rewardbench"))
+    parser.add_argument("--hidden", type=int, nargs="*", choices=SHAPES, default=SHAPES)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     return parser.parse_args()
 
 
@@ -371,18 +385,19 @@ def main() -> None:
     print(f"{len(rows)} pairs: {what}")
     print(
         f"torch {torch.__version__}, transformers {transformers.__version__},"
-        f" {torch.get_num_threads()} threads, float32, {asked.rounds} rounds"
+        f" {torch.get_num_threads()} threads, float32, {asked.rounds} rounds,"
+        f" {asked.clock} time"
     )
-    for hidden in SHAPES:
+    for hidden in asked.hidden:
         with TemporaryDirectory() as place, quiet_transformers():
-            all_sides = sides(hidden, rows, Path(place), python)
+            all_sides, tokens = sides(asked.clock, hidden, rows, Path(place), python)
             for _ in range(asked.rounds):
                 for side in all_sides:
                     side.round()
             print(f"\nhidden {hidden}")
             for side in all_sides:
                 print(f"  {side.name}: {side.settings}")
-            show(all_sides, 2 * len(rows), all_sides[-1].computed, hidden)
+            show(all_sides, 2 * len(rows), tokens, hidden)
 
 
 if __name__ == "__main__":

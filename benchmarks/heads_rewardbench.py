@@ -1,6 +1,6 @@
 """The rewardbench package's own command on a CPU; benchmarks/heads.py starts it.
 
-    PYTHON benchmarks/heads_rewardbench.py SECONDS_FILE [REWARDBENCH OPTIONS]
+    PYTHON benchmarks/heads_rewardbench.py CLOCK SECONDS_FILE [REWARDBENCH OPTIONS]
 
 PYTHON is that of the package's own environment. Two things are changed: where its
 pipeline says "cuda" it gets "cpu", and its loop over batches is timed, from the first
@@ -20,13 +20,14 @@ def main() -> None:
     from transformers import BatchEncoding
 
     command = import_module("rewardbench.rewardbench")
-    seconds = Path(sys.argv.pop(1))
+    clocks = {"wall": time.perf_counter, "processor": time.process_time}
+    clock, seconds = clocks[sys.argv.pop(1)], Path(sys.argv.pop(1))
     move = BatchEncoding.to
 
     def timed(batches: Iterable[Any], **_: Any) -> Iterator[Any]:
-        started = time.perf_counter()
+        started = clock()
         yield from batches
-        seconds.write_text(str(time.perf_counter() - started))
+        seconds.write_text(str(clock() - started))
 
     BatchEncoding.to = lambda self, device: move(self, device.replace("cuda", "cpu"))
     command.tqdm = timed
