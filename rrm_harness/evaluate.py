@@ -113,6 +113,7 @@ def evaluate(
         for finished in play_all(examples, playing, answers, seed, truncate=cut):
             run.write_outcome(tally.add(finished))
             advance(tally.examples, len(examples))
+        run.store.commit()  # what is added up now may take its time
         answers.refuse_more_failures()
 
         trivial: dict[str, float | None] = {}

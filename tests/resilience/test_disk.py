@@ -277,6 +277,26 @@ def test_a_store_that_another_program_takes_in_mid_run_is_one_sentence(
     assert (run / "outcomes.jsonl").read_bytes() == left(undisturbed)[0]
 
 
+def test_of_runs_that_begin_at_once_in_one_directory_one_is_let_in(
+    data: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    environment = marked.install(tmp_path / "plugin")
+    log, run = tmp_path / "log", tmp_path / "run"
+    slow = command(data, environment, engine=f",log={log},seconds=0.005")
+
+    started = [slow.start(run, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = [each.communicate(timeout=120)[1] for each in started]
+
+    assert sorted(each.returncode for each in started) == [0, 2, 2]
+    assert (
+        sum(f"{run} is in use by a run that has not ended" in each for each in told)
+        == 2
+    )
+    assert left(run)[0] == left(undisturbed)[0]
+    asked = log.read_text().splitlines()
+    assert len(asked) == sum(map(len, contents(undisturbed / STORE)))
+
+
 def test_two_runs_beside_each_other_at_once_disturb_neither(
     data: Path, undisturbed: Path, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ import pytest
 from resilience import cases
 from resilience.damage import DAMAGES, damage, torn_pages
 from resilience.marked import Marked, MarkedEngine
-from resilience.runs import FINISHED, STORE, contents, left, look, write_rows
+from resilience.runs import FINISHED, STORE, Look, contents, left, look, write_rows
 
 from rrm_harness import Completion, Result, StoreError, evaluate
 from rrm_harness.errors import HarnessError, OutputError
+from rrm_harness.metrics import Numbers, Rule, Scored
+from rrm_harness.testing import FakeDataset
 
 SHORT = 0.25
 """Of the kills that `make torture` has."""
@@ -213,6 +215,28 @@ def test_outcomes_of_a_later_run_are_not_read_beside_earlier_results(
 
     assert "or of another run than results.json beside it" in told(run)
     assert runs.ends(run) == "as undisturbed"
+
+
+@dataclass(frozen=True)
+class Looking(Rule):
+    """Adds a run up, and looks at what a kill would leave meanwhile."""
+
+    store: Path = Path()
+    seen: list[Look] = field(default_factory=list)
+
+    def numbers(self, rows: Sequence[Scored]) -> Numbers:
+        self.seen.append(look(self.store))
+        return super().numbers(rows)
+
+
+def test_all_judgments_are_on_disk_before_they_are_added_up(tmp_path: Path) -> None:
+    """To add a large run up takes many seconds."""
+    rule = Looking(store=tmp_path / "run" / STORE)
+    data = FakeDataset(rule=rule)
+
+    evaluate(Marked(), data, engine=MarkedEngine(), output=tmp_path / "run")
+
+    assert rule.seen[0].kept == len(data.items)
 
 
 def test_a_store_that_was_cut_can_be_moved_away(runs: Runs, tmp_path: Path) -> None:
