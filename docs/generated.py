@@ -22,6 +22,7 @@ from rrm_harness.tasks_folder import tasks
 
 WIDTH = 88
 MARKER = re.compile(r"^<!-- ([a-z ]+) -->$", re.M)
+CODE = re.compile(r"`[^`\n]+`")
 OURS = "rrm-harness:"
 MEMORY = (
     "| model | judge | parameters | bf16 | fp8 | context | licence |",
@@ -69,10 +70,21 @@ def registered(kind: str) -> Iterator[str]:
     for name, entry in host.default().registry(kind).items():
         if not entry.origin.startswith(OURS):
             continue
-        yield from (f"### `{name}`", "", inspect.getdoc(entry.thing) or "", "")
+        yield from (f"### `{name}`", "", *told(entry.thing), "")
         known = options(entry.thing)
         if known:
             yield from (f"Options: {', '.join(f'`{each}`' for each in known)}", "")
+
+
+def told(thing: Any) -> Iterator[str]:
+    """A docstring as Markdown: its arguments as a list, named as specs name them."""
+    text, *sections = re.split(r"^(\w+):\n", inspect.getdoc(thing) or "", flags=re.M)
+    yield text
+    for title, entries in zip(sections[::2], sections[1::2], strict=True):
+        if title == "Args":
+            for each in re.findall(r"^    (\w+: .*(?:\n {5,}.*)*)", entries, re.M):
+                name, _, said = each.partition(": ")
+                yield f"- `{name.replace('_', '-')}`: {' '.join(said.split())}"
 
 
 def promises() -> Iterator[str]:
@@ -93,8 +105,8 @@ def listed(names: Mapping[str, Any]) -> Iterator[str]:
 
 def helps(command: click.Command, name: str, level: int = 2) -> Iterator[str]:
     """A command's own help, and that of the commands in it."""
-    context = click.Context(command, info_name=name, max_content_width=WIDTH)
-    context.terminal_width = WIDTH
+    settings = {**commands.context_settings, "terminal_width": WIDTH}
+    context = click.Context(command, info_name=name, **settings)
     yield from (f"{'#' * level} `{name}`", "", "```text", command.get_help(context))
     yield from ("```", "")
     if isinstance(command, click.Group):
@@ -141,5 +153,8 @@ def filled(markdown: str) -> str:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Fill in a page; mkdocs calls this for each."""
-    return filled(markdown)
+    """Fill in a page; mkdocs calls this for each.
+
+    Code in a table has its bars escaped for other readers of Markdown, not for mkdocs.
+    """
+    return CODE.sub(lambda code: code[0].replace(r"\|", "|"), filled(markdown))
