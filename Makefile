@@ -20,6 +20,7 @@ test: .venv/engines
 # Runs killed at two hundred moments: the table of docs/reliability.md; some forty minutes.
 torture: .venv/engines
 	$(BIN)/python tests/resilience/torture.py
+	RRM_HARNESS_FUZZ=2000 $(BIN)/pytest --durations=0 tests/resilience/test_fuzz.py
 
 # Bare lm_eval in every combination of installs; some ten minutes.
 test-install: .venv/engines

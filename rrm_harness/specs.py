@@ -132,7 +132,9 @@ def _parameters(factory: Factory) -> dict[str, inspect.Parameter]:
 
 
 def _takes_more(factory: Factory) -> bool:
-    """Whether it has a `**rest`."""
+    """Whether it has a `**rest`; that of a protocol's class is there for nobody."""
+    if getattr(_annotated(factory), "__module__", "") == "typing":
+        return False
     return any(
         parameter.kind is parameter.VAR_KEYWORD
         for parameter in inspect.signature(factory).parameters.values()
