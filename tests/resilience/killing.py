@@ -29,6 +29,8 @@ CALLS = "pwrite64,fsync,fdatasync,rename,unlink,ftruncate"
 CALL = re.compile(rf"^\d+ +(?:[\d.]+ +)?({CALLS.replace(',', '|')})\(", re.MULTILINE)
 LAST_CALLS = "fsync,rename,unlink"
 """Those of files that are put in place: most are in a run's last moments."""
+SECOND, SLACK = 1.0, 1.0
+"""How old what is lost may be: what a commit waits for, and a busy machine's delay."""
 SETTLED = 1.5
 """Seconds of silence after which nobody is at work."""
 LIVES = 200
@@ -134,6 +136,10 @@ class Case:
 
     def _at_a_moment(self, seconds: float) -> End:
         started = self.command.start(self.disturbed, stderr=subprocess.DEVNULL)
+        if self.victim:  # nobody is at work before the first answer
+            seconds /= self.lasted
+            while not self.log.stat().st_size and started.poll() is None:
+                time.sleep(0.01)
         try:
             return End("", started.wait(seconds), time.time())
         except subprocess.TimeoutExpired:
@@ -176,6 +182,8 @@ class Case:
         lost = len(times) - (after.kept - before.kept)
         age = max(0.0, end.when - times[-lost]) if lost > 0 else 0.0
         whole = after.judged >= look(self.peaceful / STORE).judged
+        if age > SECOND + SLACK:
+            self.problems.append(f"{end.how}: lost an answer {age:.2f} s old")
         phase = "finishing" if whole else "judging" if times else "start-up"
         return Killed(phase, end.how, after.integrity, len(times), lost, age)
 

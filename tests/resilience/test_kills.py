@@ -6,27 +6,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from resilience import cases
 from resilience.damage import DAMAGES, damage, torn_pages
 from resilience.marked import Marked, MarkedEngine
-from resilience.runs import FINISHED, STORE, Look, contents, left, look, write_rows
+from resilience.power import AS_UNDISTURBED, JSON, Runs, is_sentence, told
+from resilience.runs import FINISHED, STORE, Look, look
 
-from rrm_harness import Completion, Result, StoreError, evaluate
-from rrm_harness.errors import HarnessError, OutputError
+from rrm_harness import StoreError, evaluate
 from rrm_harness.metrics import Numbers, Rule, Scored
 from rrm_harness.testing import FakeDataset
 
 SHORT = 0.25
 """Of the kills that `make torture` has."""
-DRAWS = 4
-JSON = ("manifest.json", "results.json", "outcomes.jsonl")
-SECOND, SLACK = 1.0, 1.0
+DRAWS = 3
 
 
 @pytest.mark.parametrize(
@@ -41,68 +38,6 @@ def test_what_is_killed_and_continued_ends_as_if_undisturbed(
         assert case.problems == []
         assert len(case.killed) >= kills
         assert {each.integrity for each in case.killed} <= {"ok", "no store yet"}
-        assert all(each.age <= SECOND + SLACK for each in case.killed)
-
-
-@dataclass
-class Interrupted(MarkedEngine):
-    """Keeps what is on disk in mid-run: what a kill would leave."""
-
-    run: Path = Path()
-    after: int = 40
-    kept: Path = Path()
-    asked: int = 0
-
-    def collect(self) -> Iterable[tuple[int, Completion]]:
-        if self.asked >= self.after and not self.kept.exists():
-            shutil.copytree(self.run, self.kept)
-        done = super().collect()
-        self.asked += len([*done])
-        return done
-
-
-@dataclass
-class Runs:
-    """A run as it was killed, and as it ends."""
-
-    folder: Path
-    data: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.data = write_rows(self.folder / "rows.jsonl", 24, 4)
-        engine = Interrupted(run=self.finished, kept=self.killed)
-        self.judge(self.finished, engine)
-        self.said = left(self.finished)
-        self.stored = contents(self.finished / STORE)
-
-    @property
-    def finished(self) -> Path:
-        return self.folder / "finished"
-
-    @property
-    def killed(self) -> Path:
-        return self.folder / "killed"
-
-    def judge(self, output: Path, engine: MarkedEngine | None = None) -> Result:
-        """Run, or run on."""
-        return evaluate(
-            Marked(),
-            f"jsonl,path={self.data}",
-            "knockout",
-            engine=engine or MarkedEngine(),
-            output=output,
-            reuse=[],
-            baselines=False,
-        )
-
-    def ends(self, output: Path) -> str:
-        """How the same command ends: as undisturbed, or what it says instead."""
-        try:
-            self.judge(output)
-        except HarnessError as error:
-            return str(error)
-        same = left(output) == self.said and contents(output / STORE) == self.stored
-        return "as undisturbed" if same else "otherwise"
 
 
 @pytest.fixture(scope="module")
@@ -116,15 +51,9 @@ def killed(runs: Runs, tmp_path: Path) -> Path:
     return Path(shutil.copytree(runs.killed, tmp_path / "killed"))
 
 
-def copies(source: Path, folder: Path) -> Iterable[tuple[int, Path]]:
+def copies(source: Path, folder: Path) -> Iterator[tuple[int, Path]]:
     for draw in range(DRAWS):
         yield draw, Path(shutil.copytree(source, folder / str(draw)))
-
-
-def is_sentence(said: str) -> bool:
-    """Whether it is what a user can be told: one line that names a file of the run."""
-    named = any(name in said for name in (STORE, *JSON))
-    return named and "\n" not in said and len(said) < 400
 
 
 def test_what_a_kill_leaves_is_in_the_wal(runs: Runs, killed: Path) -> None:
@@ -133,7 +62,7 @@ def test_what_a_kill_leaves_is_in_the_wal(runs: Runs, killed: Path) -> None:
 
     assert (killed / f"{STORE}-wal").stat().st_size > 20_000
     assert 0 < found.kept < look(runs.finished / STORE).kept
-    assert runs.ends(killed) == "as undisturbed"
+    assert runs.ends(killed) == AS_UNDISTURBED
     assert sorted(each.name for each in killed.iterdir()) == FINISHED
 
 
@@ -145,14 +74,14 @@ def test_a_wal_that_was_torn_is_repaired(
     for draw, run in copies(runs.killed, tmp_path):
         damage(run / f"{STORE}{part}", name, draw)
 
-        assert runs.ends(run) == "as undisturbed"
+        assert runs.ends(run) == AS_UNDISTURBED
 
 
 def test_a_checkpoint_that_was_torn_is_repaired(runs: Runs, tmp_path: Path) -> None:
     for draw, run in copies(runs.killed, tmp_path):
         assert torn_pages(run / STORE, draw)
 
-        assert runs.ends(run) == "as undisturbed"
+        assert runs.ends(run) == AS_UNDISTURBED
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -165,7 +94,7 @@ def test_a_store_that_was_damaged_is_refused_or_asked_anew(
 
         said = runs.ends(run)
 
-        assert said == "as undisturbed" or is_sentence(said), (draw, said)
+        assert said == AS_UNDISTURBED or is_sentence(said), (draw, said)
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -178,7 +107,7 @@ def test_a_file_that_was_damaged_is_written_anew_or_refused(
 
         said = runs.ends(run)
 
-        assert said == "as undisturbed" or is_sentence(said), (draw, said)
+        assert said == AS_UNDISTURBED or is_sentence(said), (draw, said)
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -195,15 +124,6 @@ def test_a_file_that_was_damaged_is_never_read_as_results(
         assert found == whole or is_sentence(str(found)), (draw, found)
 
 
-def told(run: Path) -> Any:
-    """What a report reads, or why it cannot."""
-    try:
-        result = Result.read(run)
-        return result.results, [*result.outcomes()]
-    except OutputError as error:
-        return str(error)
-
-
 def test_outcomes_of_a_later_run_are_not_read_beside_earlier_results(
     runs: Runs, tmp_path: Path
 ) -> None:
@@ -214,7 +134,7 @@ def test_outcomes_of_a_later_run_are_not_read_beside_earlier_results(
     outcomes.write_text(other)
 
     assert "or of another run than results.json beside it" in told(run)
-    assert runs.ends(run) == "as undisturbed"
+    assert runs.ends(run) == AS_UNDISTURBED
 
 
 @dataclass(frozen=True)
@@ -247,4 +167,4 @@ def test_a_store_that_was_cut_can_be_moved_away(runs: Runs, tmp_path: Path) -> N
         runs.judge(run)
 
     (run / STORE).unlink()
-    assert runs.ends(run) == "as undisturbed"
+    assert runs.ends(run) == AS_UNDISTURBED

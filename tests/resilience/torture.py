@@ -5,7 +5,8 @@
 Every strategy with an engine in the run's own process; a server; the transformers
 engine with RRM-nano; Ray, its driver and its workers; and reports that are being
 written. After each kill the store is checked and the same command continues; what it
-ends with must be what an undisturbed run has. `killing.py` says what counts as asked,
+ends with must be what an undisturbed run has. Then files are damaged as power cuts do,
+and runs are asked to go on. `killing.py` says what counts as asked,
 kept and lost.
 """
 
@@ -20,8 +21,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from resilience import cases
+from resilience import cases, power
 from resilience.killing import Killed
+from resilience.power import AS_UNDISTURBED, REFUSED, WRONG
 
 HEAD = (
     "| killed | kills | in start-up / judging / finishing | at a system call | lives |"
@@ -58,6 +60,9 @@ class Row(NamedTuple):
         return f"| {' | '.join(map(str, told))} |"
 
 
+ENDS = (AS_UNDISTURBED, REFUSED, WRONG)
+DRAWS = 10
+"""Of each way to damage a file."""
 PHASES = ("start-up", "judging", "finishing")
 
 
@@ -79,8 +84,25 @@ def main() -> int:
     killed = [each for row in rows for each in row.killed]
     problems = [f"{row.name}: {each}" for row in rows for each in row.problems]
     print(Row("all", killed, sum(row.lives for row in rows), problems).line())
+    print()
+    if not options.only:
+        problems += power_cuts()
     print(f"\n{time.monotonic() - began:,.0f} s", *problems, sep="\n")
     return int(bool(problems))
+
+
+def power_cuts() -> list[str]:
+    """Print what becomes of damaged files; return what was wrong."""
+    print("| damaged | times | as undisturbed | refused in one sentence | otherwise |")
+    print("|---" * 5 + "|")
+    wrong = []
+    for name, found in power.table(DRAWS):
+        ends = [found[each] for each in (AS_UNDISTURBED, REFUSED, WRONG)]
+        print(
+            f"| {name} | {' | '.join(map(str, [found.total(), *ends]))} |", flush=True
+        )
+        wrong += [f"{name}: {found[WRONG]} ended otherwise"] * bool(found[WRONG])
+    return wrong
 
 
 if __name__ == "__main__":
