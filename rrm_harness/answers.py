@@ -210,6 +210,11 @@ class Answers:
                 f"the engine answered ticket {ticket}, which it was not given;"
                 " this is a fault of the engine's plugin"
             )
+        if not isinstance(completion, Completion):
+            raise EngineError(
+                f"the engine answered with {completion!r:.60}, which is no Completion;"
+                " this is a fault of the engine's plugin"
+            )
         job, place = self._tickets.pop(ticket)
         self._outstanding[id(engine)] -= 1
         job.completions[place] = completion

@@ -20,6 +20,7 @@ from rrm_harness.cli_terminal import (
     told_how_to_resume,
 )
 from rrm_harness.errors import HarnessError
+from rrm_harness.report.signs import visible
 
 if TYPE_CHECKING:
     from rrm_harness.result import Result
@@ -110,7 +111,8 @@ def run(
     mistakes: list[HarnessError] = []
 
     def tell(run: str, error: HarnessError) -> None:
-        click.echo(f"rrm-harness: {run} was left out: {error}", err=True)
+        told = visible(f"{run} was left out: {error}")
+        click.echo(f"rrm-harness: {told}", err=True)
         mistakes.append(error)
 
     place, runs = _begun(context, file, output, asked)

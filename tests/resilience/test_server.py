@@ -33,7 +33,7 @@ from rrm_harness import (
 from rrm_harness.errors import FailuresError
 from rrm_harness.report.cautions import cautions
 from rrm_harness.result import Result
-from rrm_harness.testing import FakeModelJudge
+from rrm_harness.testing import FakeEngine, FakeModelJudge
 
 COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
 OPENAI: Callable[..., Engine] = host.default().lookup("engines", "openai").thing
@@ -426,3 +426,11 @@ def test_an_outage_of_all_is_no_accuracy(server: FaultServer, tmp_path: Path) ->
 
     assert found["failed_examples"] == found["examples"]
     assert found["bounds"] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("said", ["[[A]]", None, 1.0])
+def test_an_engine_that_hands_out_something_else_is_named(
+    tmp_path: Path, said: Any
+) -> None:
+    with pytest.raises(EngineError, match="no Completion; this is a fault"):
+        judged(FakeEngine(lambda _: said), tmp_path / "run")
