@@ -24,6 +24,11 @@ WIDTH = 88
 MARKER = re.compile(r"^<!-- ([a-z ]+) -->$", re.M)
 CODE = re.compile(r"`[^`\n]+`")
 OURS = "rrm-harness:"
+COUNTS = (2, 4, 8, 32)
+COSTED = (
+    *("single", "both-orders", "voting,k=5", "knockout", "knockout of voting,k=5"),
+    *("elo", "elo,opponents=4", "best-of-n", "sum-voting,k=8", "repeated,k=4"),
+)
 MEMORY = (
     "| model | judge | parameters | bf16 | fp8 | context | licence |",
     "|---|---|--:|--:|--:|--:|---|",
@@ -87,6 +92,16 @@ def told(thing: Any) -> Iterator[str]:
                 yield f"- `{name.replace('_', '-')}`: {' '.join(said.split())}"
 
 
+def costs() -> Iterator[str]:
+    """The most comparisons that strategies ask, by how many responses there are."""
+    yield f"| strategy | {' | '.join(f'{count} responses' for count in COUNTS)} |"
+    yield "|---|" + "--:|" * len(COUNTS)
+    for spec in COSTED:
+        strategy = host.default().build("strategies", spec)
+        told = " | ".join(f"{strategy.cost(count):,}" for count in COUNTS)
+        yield f"| `{spec}` | {told} |"
+
+
 def promises() -> Iterator[str]:
     """What plugins of each kind promise, as the conformance kit tries it."""
     yield "| kind | property | promise |"
@@ -130,6 +145,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "memory j": partial(memory, "j1"),
     "memory rm r": partial(memory, "rm-r1"),
     "published": published,
+    "costs": costs,
     "promises": promises,
     "judges": partial(registered, "judges"),
     "strategies": partial(registered, "strategies"),

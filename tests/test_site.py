@@ -210,6 +210,7 @@ def test_what_a_page_shows_runs(page: str, tmp_path: Path) -> None:
     [
         ("judges", "docs/judges"),
         ("datasets", "docs/benchmarks.md"),
+        ("strategies", "docs/howto/strategies.md"),
         ("engines", "docs/howto/engines.md"),
         ("heads", "docs/judges"),
     ],
