@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from rrm_harness.conformance.kit import properties
 from rrm_harness.specs import options
 from rrm_harness.tasks_folder import tasks
 
+DOCS = Path(__file__).parent
 WIDTH = 88
 MARKER = re.compile(r"^<!-- ([a-z ]+) -->$", re.M)
 CODE = re.compile(r"`[^`\n]+`")
@@ -166,6 +168,22 @@ def filled(markdown: str) -> str:
         KeyError: A marker is none of TABLES.
     """
     return MARKER.sub(lambda found: "\n".join(TABLES[found[1]]()), markdown)
+
+
+def on_config(config: Any) -> Any:
+    """Leave pages out of the menu that are not written yet; mkdocs calls this once.
+
+    A name that is misspelt does not pass: its page is then in no menu, a warning.
+    """
+    for section in config["nav"]:
+        for title, pages in section.items():
+            if isinstance(pages, list):
+                section[title] = [page for page in pages if _written(page)]
+    return config
+
+
+def _written(page: Mapping[str, str]) -> bool:
+    return all((DOCS / file).is_file() for file in page.values())
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
