@@ -366,13 +366,20 @@ def _parquet(path: Path) -> Iterator[Located]:
     import pyarrow
     import pyarrow.parquet
 
+    number = 0
     try:
-        table = pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise DataError(f"{path}: not a parquet file ({error})") from error
-    rows = (row for batch in table.iter_batches() for row in batch.to_pylist())
-    for number, row in enumerate(rows, 1):
-        yield f"{path}, row {number}", row
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
+            for row in batch.to_pylist():
+                number += 1
+                yield f"{path}, row {number}", row
+    except (pyarrow.ArrowException, OverflowError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # Arrow's own have none
+            raise
+        where = f", after row {number}" if number else ""
+        problem = str(error).partition("\n")[0]
+        raise DataError(
+            f"{path}: not a parquet file{where} ({problem}); give a whole copy"
+        ) from error
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Located]]] = {

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from rrm_harness import (
     Completion,
+    DataError,
     EngineError,
     Example,
     HarnessError,
@@ -30,6 +31,7 @@ from rrm_harness import (
     host,
     parse,
     prompts,
+    rows,
 )
 from rrm_harness.errors import TemplateError
 from rrm_harness.records import Comparison
@@ -136,7 +138,7 @@ def test_a_hostile_template_reaches_nothing(text: str) -> None:
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run whose data, verdicts and failures are all hostile."""
     folder = tmp_path_factory.mktemp("odd")
-    rows = [
+    listed = [
         {
             "id": f"{number} {text}",
             "prompt": [{"role": "user", "content": text}],
@@ -146,7 +148,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         for number, text in enumerate(INJECTIONS)
     ]
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    lines = "".join(json.dumps(row) + "\n" for row in listed)
     (folder / "rows.jsonl").write_text(lines)
 
     def decide(asked: Comparison) -> Judgment:
@@ -350,6 +352,28 @@ def test_a_parser_takes_no_longer_than_a_text_is_long(name: str) -> None:
 
 
 # --- files
+
+
+@pytest.mark.parametrize("value", [0, 0xFF])
+def test_a_parquet_file_of_which_any_byte_is_damaged_is_read_or_is_a_sentence(
+    tmp_path: Path, value: int
+) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    file = tmp_path / "rows.parquet"
+    texts = pyarrow.table({"prompt": ["x" * number for number in range(50)]})
+    pyarrow.parquet.write_table(texts, file)
+    content = file.read_bytes()
+
+    for place in range(len(content)):
+        file.write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+        told = [str(file)]
+        try:
+            told += [where for where, _ in rows.read(file)]
+        except DataError as error:
+            told += str(error).splitlines()
+        assert all(str(file) in each for each in told)
 
 
 DEEP = "[" * 100_000

@@ -305,7 +305,7 @@ def test_a_file_of_any_bytes_has_rows_or_is_a_sentence(
         one_sentence(error)
 
 
-@budget(60)
+@budget(300)
 @given(st.data())
 def test_a_damaged_parquet_file_has_rows_or_is_a_sentence(
     folder: Path, data: st.DataObject
