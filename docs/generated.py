@@ -1,7 +1,7 @@
 """What pages show of the program itself: a hook of mkdocs that fills in their markers.
 
-A line `<!-- judges -->` in a page becomes the list of all judges, and so on: what is
-shown is what is there. TABLES has the markers.
+A line `<!-- memory rrm -->` in a page becomes the memory that models of the judge `rrm`
+take, and so on: what is shown is what is there. TABLES has the markers' first words.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from rrm_harness.tasks_folder import tasks
 
 DOCS = Path(__file__).parent
 WIDTH = 88
-MARKER = re.compile(r"^<!-- ([a-z ]+) -->$", re.M)
+MARKER = re.compile(r"^<!-- ([a-z]+)((?: [a-z0-9-]+)*) -->$", re.M)
 CODE = re.compile(r"`[^`\n]+`")
 OURS = "rrm-harness:"
 COUNTS = (2, 4, 8, 32)
@@ -131,29 +130,12 @@ def helps(command: click.Command, name: str, level: int = 2) -> Iterator[str]:
             yield from helps(inner, f"{name} {each}", min(level + 1, 4))
 
 
-TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
+TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
     "memory": memory,
-    "memory rrm": partial(memory, "rrm"),
-    "memory heads": partial(
-        memory,
-        *("sequence-classifier", "athene", "armorm", "internlm2", "inf-orm"),
-        *("nemotron", "nemotron-hf", "qwen-reward", "prm", "pairrm"),
-    ),
-    "memory writers": partial(
-        memory,
-        *("llm", "prometheus", "judgelm", "judgelrm", "skywork-critic", "compass"),
-    ),
-    "memory grm": partial(memory, "grm", "grm-meta"),
-    "memory j": partial(memory, "j1"),
-    "memory rm r": partial(memory, "rm-r1"),
     "published": published,
     "costs": costs,
     "promises": promises,
-    "judges": partial(registered, "judges"),
-    "strategies": partial(registered, "strategies"),
-    "datasets": partial(registered, "datasets"),
-    "engines": partial(registered, "engines"),
-    "heads": partial(registered, "heads"),
+    "registered": registered,
     "parsers": lambda: listed(parse.PARSERS),
     "templates": lambda: listed(dict.fromkeys(prompts.names())),
     "tasks": lambda: listed(dict.fromkeys(tasks())),
@@ -167,7 +149,9 @@ def filled(markdown: str) -> str:
     Raises:
         KeyError: A marker is none of TABLES.
     """
-    return MARKER.sub(lambda found: "\n".join(TABLES[found[1]]()), markdown)
+    return MARKER.sub(
+        lambda found: "\n".join(TABLES[found[1]](*found[2].split())), markdown
+    )
 
 
 def on_config(config: Any) -> Any:
