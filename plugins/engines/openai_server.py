@@ -134,12 +134,21 @@ class Server:
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A connection of one's own; a pool of many is searched for each request."""
+        """A connection of one's own; a pool of many is searched for each request.
+
+        One that was broken off is not used again: httpcore may count it as in use for
+        ever, and the next request would wait for it.
+        """
         client = self._idle.pop() if self._idle else self._connected()
         try:
             yield client
+        except asyncio.CancelledError:
+            self._clients.remove(client)
+            await client.aclose()
+            raise
         finally:
-            self._idle.append(client)
+            if client in self._clients:
+                self._idle.append(client)
 
     def _connected(self) -> httpx.AsyncClient:
         import httpx
