@@ -56,7 +56,7 @@ def listed(place: Path) -> list[Path]:
         listed = _read(place / INDEX).get("weight_map") or {}
         names = [*listed.values()] if isinstance(listed, dict) else [listed]
         for name in names:
-            if not isinstance(name, str) or name in ("", "..") or "/" in name:
+            if not isinstance(name, str) or not name or _leads_out(name):
                 raise EngineError(
                     f"{place / INDEX} lists {name!r:.60}, which is no file of that"
                     " folder; name a folder with the model's own files"
@@ -64,6 +64,11 @@ def listed(place: Path) -> list[Path]:
         return [place / name for name in sorted(set(names))]
     found = place.glob("*.safetensors")
     return sorted(each for each in found if not each.name.startswith("."))
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a path that should be inside a folder may lie elsewhere."""
+    return name.startswith("/") or ".." in name.split("/")
 
 
 def files(place: Path) -> list[Path]:
