@@ -242,7 +242,7 @@ def test_scores_that_may_be_anothers_are_not_taken(
     data = [{"index": index, "probs": [5.0]} for index in indices]
     server.always = reply({"data": data})
     turns = (Message("user", "a question"), Message("assistant", "an answer"))
-    running = engine(server, retries=0)
+    running = engine(server, retries=0, concurrency=1)
     server.script.append(reply({"data": [{"index": 0, "probs": [5.0]}]}))
 
     _, second = completions(running, [Request(turns, kind="score")] * 2)
