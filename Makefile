@@ -17,7 +17,7 @@ demo: .venv/models
 test: .venv/engines
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
-# Runs killed at two hundred moments: the table of docs/reliability.md; some forty minutes.
+# Runs killed at two hundred moments: the tables of docs/reliability.md; half an hour where others are at work too.
 torture: .venv/engines
 	$(BIN)/python tests/resilience/torture.py
 	RRM_HARNESS_FUZZ=2000 $(BIN)/pytest --durations=0 tests/resilience/test_fuzz.py

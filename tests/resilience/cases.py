@@ -141,6 +141,7 @@ def with_transformers(place: Place) -> Case:
         f"--engine=logged,of=transformers,device=cpu,log={place.log}",
         "--no-baselines",
         traced=False,
+        slow=True,
     )
 
 

@@ -68,6 +68,7 @@ class Case:
         folder: Its own.
         exact: Whether files must be the same bytes; else the same verdicts.
         lingers: Whether others may go on for a while when the command is killed.
+        slow: Whether it takes so long to start that most kills would fall there.
         victim: Whom to kill other than the command: given the log, the process.
     """
 
@@ -79,6 +80,7 @@ class Case:
     lingers: bool = False
     victim: Callable[[Path], int | None] | None = None
     traced: bool = True
+    slow: bool = False
     killed: list[Killed] = field(default_factory=list)
     lives: int = 0
     problems: list[str] = field(default_factory=list)
@@ -136,8 +138,8 @@ class Case:
 
     def _at_a_moment(self, seconds: float) -> End:
         started = self.command.start(self.disturbed, stderr=subprocess.DEVNULL)
-        if self.victim:  # nobody is at work before the first answer
-            seconds /= self.lasted
+        if self.victim or (self.slow and len(self.killed) % 3):
+            seconds /= self.lasted  # counted from the first answer
             while not self.log.stat().st_size and started.poll() is None:
                 time.sleep(0.01)
         try:
