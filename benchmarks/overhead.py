@@ -3,8 +3,8 @@
     python benchmarks/overhead.py [EXAMPLES ...]
 
 For each number of examples (100,000 and 1,000,000 unless given): a fresh run with its
-store on, the same command again, a run with the trivial judges, other strategies beside
-it, then what `report` and `compare` take over those runs. Each row is a process of its
+store on, the same command again, then what `report` and `compare` take over those runs;
+up to 100,000 also the trivial judges, and other strategies beside it. Each row is a process of its
 own, so that its peak memory is its own; `cpu` is the processor time of all its threads.
 At the end, what it takes to import the package and to print its help.
 """
@@ -172,11 +172,11 @@ def runs(folder: Path, count: int) -> None:
     show("single", played, one, count, "single", 0, False)
     show("single, the same command again", played, one, count, "single", 0, False)
     show("single, another judge", played, other, count, "single", 1, False)
-    show("  and the trivial judges", played, other, count, "single", 1, True)
     show("report", told, "report", str(one))
     show("report --html", told, "report", str(one), "--html", str(folder / "page.html"))
     show("compare", told, "compare", str(one), str(other))
     if count <= 100_000:
+        show("another judge, trivial ones too", played, other, count, "single", 1, True)
         show(
             "voting,k=5 beside it", played, folder / "5", count, "voting,k=5", 0, False
         )
