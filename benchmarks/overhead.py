@@ -4,9 +4,9 @@
 
 For each number of examples (100,000 and 1,000,000 unless given): a fresh run with its
 store on, the same command again, then what `report` and `compare` take over those runs;
-up to 100,000 also the trivial judges, and other strategies beside it. Each row is a process of its
-own, so that its peak memory is its own; `cpu` is the processor time of all its threads.
-At the end, what it takes to import the package and to print its help.
+up to 100,000 also the trivial judges, and other strategies beside it. Each row is a
+process of its own, so that its peak memory is its own; `cpu` is the processor time of
+all its threads. At the end, what it takes to import the package and to print its help.
 """
 
 from __future__ import annotations
