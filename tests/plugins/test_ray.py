@@ -403,6 +403,8 @@ def test_a_run_writes_the_same_bytes_as_in_one_process(
     results = [json.loads((run / "results.json").read_text()) for run in (one, many)]
     assert outcomes[0] == outcomes[1]
     assert [each.pop("seconds") > 0 for each in results] == [True, True]
+    asked = [each["manifest"].pop("asked") for each in results]
+    assert asked == [{"engine": "transformers"}, {}]
     assert results[0] == results[1]
 
 
