@@ -216,7 +216,7 @@ def main() -> None:
     print()
     program = str(Path(sys.executable).with_name("rrm-harness"))
     startup("import rrm_harness", sys.executable, "-c", "import rrm_harness")
-    startup("rrm-harness --help", program, "--help")
+    startup("help of rrm-harness", program, "--help")
 
 
 if __name__ == "__main__":
