@@ -51,8 +51,12 @@ class Calibration:
     probabilities, the confidence is 1/2.
 
     It keeps two numbers and the cluster of each example.
+
+    Args:
+        logits: Whether rewards are logits. If not, only shares have a confidence.
     """
 
+    logits: bool = True
     _margins: array[float] = field(default_factory=lambda: array("d"))
     _right: array[float] = field(default_factory=lambda: array("d"))
     _clusters: list[str] = field(default_factory=list)
@@ -85,6 +89,8 @@ class Calibration:
         """
         import numpy
 
+        if not (self._shares or self.logits):
+            return None
         sure = self._confidences()
         if len(set(self._clusters)) < LEAST or numpy.isin(sure, (0.5, 1.0)).all():
             return None

@@ -106,7 +106,9 @@ def evaluate(
         directory = Path(output or Path(mkdtemp(prefix="rrm-harness-")) / "run")
         run = stack.enter_context(RunDirectory(directory, manifest["run"], reuse))
 
-        tally = Tally(data.rule, [Failure.TOO_LONG] if too_long == "skip" else [])
+        skipped = [Failure.TOO_LONG] if too_long == "skip" else []
+        built = benches["judge"].judge
+        tally = Tally(data.rule, skipped, logits=getattr(built, "logits", True))
         answers = Answers(benches, run.store, max_failures)
         cut = too_long == "truncate"
         advance = stack.enter_context(following(progress))

@@ -393,10 +393,12 @@ class Judge(Protocol):
     however many comparisons it is in. `fewest` and `most` bound the number of
     responses of a comparison. `role` is "meta" for a judge of critiques. `runs_on` is
     the model that its requests are for; an engine that is named by a spec is built with
-    it.
+    it. `logits` says whether scores that are no shares are logits, so that their margin
+    tells how sure the judge is; a count's does not.
     """
 
     pointwise: bool = False
+    logits: bool = True
     fewest: int = 1
     most: int | None = None
     role: Literal["judge", "meta"] = "judge"

@@ -17,15 +17,18 @@ from rrm_harness.schedule import Finished
 class Tally:
     """Takes finished examples in order and knows the results at the end.
 
-    Examples that failed by a kind in `skipped` are left out of the numbers.
+    Examples that failed by a kind in `skipped` are left out of the numbers. Of a judge
+    whose scores are no `logits` there is no calibration, unless they are shares.
     """
 
-    def __init__(self, rule: Rule, skipped: Collection[Failure] = ()) -> None:
+    def __init__(
+        self, rule: Rule, skipped: Collection[Failure] = (), *, logits: bool = True
+    ) -> None:
         self._rule = rule
         self._skipped = skipped
         self._rows: list[Scored] = []
         self._conduct = Conduct()
-        self._calibration = Calibration()
+        self._calibration = Calibration(logits)
         self._bias = Bias()
 
     @property

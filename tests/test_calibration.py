@@ -389,6 +389,13 @@ def test_a_run_of_a_judge_of_scores_has_a_calibration() -> None:
     assert results["attributes"] == {}
 
 
+@pytest.mark.parametrize("judge", ["longest", "shortest"])
+def test_counts_of_characters_say_nothing_of_confidence(judge: str) -> None:
+    results = evaluate(judge, "sample,part=pairs", "both-orders").results
+
+    assert results["calibration"] is None
+
+
 def test_a_run_of_too_little_says_that_there_is_none() -> None:
     results = evaluate("random", "sample", limit=3).results
 

@@ -19,6 +19,7 @@ class Longest(Judge):
     """Prefer the response with the most characters; equal lengths tie."""
 
     pointwise = True
+    logits = False
 
     def parse(
         self, comparison: Comparison, completions: Sequence[Completion]
@@ -31,6 +32,7 @@ class Shortest(Judge):
     """Prefer the response with the fewest characters; equal lengths tie."""
 
     pointwise = True
+    logits = False
 
     def parse(
         self, comparison: Comparison, completions: Sequence[Completion]
