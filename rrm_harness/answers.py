@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import count, repeat
 from math import isfinite
-from operator import attrgetter
 from typing import Any, NamedTuple
 
-from rrm_harness import chance, parse
+from rrm_harness import parse
 from rrm_harness.errors import (
     EngineError,
     FailuresError,
     HarnessError,
     SpecError,
 )
+from rrm_harness.keys import Keys, content, seeded
 from rrm_harness.records import (
     Comparison,
     Completion,
     Engine,
-    Example,
     Failure,
     Judge,
     Judgment,
     Request,
 )
+from rrm_harness.seen import Seen
 from rrm_harness.store import RunStore
 
 TITLES = {"judge": "judge", "meta": "meta judge", "policy": "policy"}
@@ -77,12 +77,12 @@ class Answers:
         self._benches = benches
         self._store = store
         self._empty = store is not None and store.is_empty
-        self._identities = {
-            role: chance.digest(
-                bench.judge.identity, bench.engine.identity if bench.engine else ""
-            ).hex()
-            for role, bench in benches.items()
-        }
+        self._keys = Keys(
+            {
+                role: (judge.identity, engine.identity if engine else "")
+                for role, (judge, engine) in benches.items()
+            }
+        )
         self._jobs: dict[bytes, _Job] = {}
         self._tickets: dict[int, tuple[_Job, int]] = {}
         self._engines = {  # one engine may serve several roles
@@ -91,9 +91,8 @@ class Answers:
             if bench.engine is not None
         }
         self._outstanding = dict.fromkeys(self._engines, 0)
-        self._last: tuple[Example | None, str] = (None, "")
         self._failed: dict[bytes, Judgment] = {}
-        self._answered: set[bytes] = set()
+        self._answered = Seen()
 
     @property
     def outstanding(self) -> int:
@@ -125,13 +124,14 @@ class Answers:
         _refuse_wrong_number(bench.judge, comparison)
         try:
             requests = tuple(bench.judge.render(comparison))
-            contents = [*map(_content, requests)]
+            contents = [*map(content, requests)]
         except HarnessError:
             raise
         except Exception as error:
-            return self._finish(self._key(comparison, ()), comparison, _broken(error))
-        sampled = any(request.sampled for request in requests)
-        key = self._key(comparison, contents, sampled)
+            key = self._keys.of(comparison, ())
+            return self._finish(key, comparison, _broken(error))
+        sampled = True in [request.sampled for request in requests]
+        key = self._keys.of(comparison, contents, sampled)
         if key in self._jobs:
             self._jobs[key].waiters.append((waiter, comparison))
             return None
@@ -144,9 +144,8 @@ class Answers:
                 return Answer(judgment, self._is_first(key), stored=True)
         if not requests:
             return self._finish(key, comparison, _parse(bench.judge, comparison, ()))
-        seeded = map(_seeded, requests, contents, repeat(comparison))
         job = _Job(key, comparison, [None] * len(requests), [(waiter, comparison)])
-        self._submit(job, seeded)
+        self._submit(job, map(seeded, requests, contents, repeat(comparison)))
         return None
 
     def collect(self) -> Iterator[tuple[Any, Answer]]:
@@ -218,7 +217,7 @@ class Answers:
         job, place = self._tickets.pop(ticket)
         self._outstanding[id(engine)] -= 1
         job.completions[place] = completion
-        completions = [done for done in job.completions if done is not None]
+        completions = tuple([done for done in job.completions if done is not None])
         if len(completions) < len(job.completions):
             return
         del self._jobs[job.key]
@@ -245,43 +244,14 @@ class Answers:
             )
         return self._benches[comparison.role]
 
-    def _key(
-        self, comparison: Comparison, contents: Sequence[str], sampled: bool = True
-    ) -> bytes:
-        """Hash what determines the answer.
-
-        That is the requests' contents, and where they are sampled the run's seed and
-        the sample number; without requests it is all that the comparison says. A
-        policy that makes requests is asked what it would be asked as the judge.
-        """
-        role = "judge" if contents and comparison.role == "policy" else comparison.role
-        asked = [self._identities[comparison.role], role, *contents]
-        if not contents:
-            asked += [
-                self._shown(comparison.example),
-                repr(comparison.order),
-                comparison.critique,
-            ]
-        if sampled or not contents:
-            asked += [str(comparison.seed), str(comparison.sample)]
-        return chance.digest(*asked)
-
-    def _shown(self, example: Example) -> str:
-        """An example as text; kept, for one of many responses is asked about often."""
-        if self._last[0] is not example:
-            self._last = (example, repr(example))
-        return self._last[1]
-
     def _stored(self, key: bytes, comparison: Comparison) -> Judgment | None:
         """What the store holds; one that began empty holds what this run put there."""
-        if self._store is None or (self._empty and key not in self._answered):
+        if self._store is None or (self._empty and _short(key) not in self._answered):
             return None
         return self._store.get(key, comparison)
 
     def _is_first(self, key: bytes) -> bool:
-        first = key not in self._answered
-        self._answered.add(key)
-        return first
+        return self._answered.add(_short(key))
 
     def _submit(self, job: _Job, requests: Iterable[Request]) -> None:
         engine = self._bench(job.comparison).engine
@@ -311,28 +281,12 @@ class Answers:
         return Answer(judgment, self._is_first(key))
 
 
+def _short(key: bytes) -> int:
+    return int.from_bytes(key[:8])
+
+
 _SHOWN = 200
 """Characters of a failure that are told when a run ends over it."""
-_NAMES = [each.name for each in fields(Request)]
-_DEFAULTS = [each.default for each in fields(Request)]
-_values = attrgetter(*_NAMES)
-_SEED = _NAMES.index("seed")
-
-
-def _content(request: Request) -> str:
-    """A request as text, without what is at its default: new fields change no key."""
-    told = zip(_NAMES, _values(request), _DEFAULTS, strict=True)
-    return repr([(name, value) for name, value, default in told if value != default])
-
-
-def _seeded(request: Request, content: str, comparison: Comparison) -> Request:
-    """The request, with a seed of its own if it is sampled and has none."""
-    if not request.sampled or request.seed is not None:
-        return request
-    seed = chance.seed(comparison.seed, comparison.sample, content)
-    values = [*_values(request)]  # several times as fast as `dataclasses.replace`
-    values[_SEED] = seed
-    return Request(*values)
 
 
 def _collected(engine: Engine) -> Iterator[tuple[int, Completion]]:

@@ -62,11 +62,13 @@ class Position:
 
     def add(self, finished: Finished) -> None:
         """Count an example."""
+        said = verdicts(finished)
+        if not said:
+            return
         asked = {
             (comparison.order, comparison.sample): comparison
             for comparison, _ in finished.judged
         }
-        said = verdicts(finished)
         net = 0
         for (order, sample), won in said.items():
             reverse = (order[::-1], sample)

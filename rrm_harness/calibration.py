@@ -35,7 +35,9 @@ def one_right(example: Example) -> bool:
 def rightness(finished: Finished) -> float:
     """1 if the outcome of such a pair is right, 0 if it is wrong, 0.5 for a tie."""
     winners = finished.outcome.winners
-    return 0.5 if len(winners) == 2 else float(winners == finished.example.correct)
+    if len(winners) == 2:
+        return 0.5
+    return 1.0 if winners == finished.example.correct else 0.0
 
 
 @dataclass(slots=True)
@@ -71,11 +73,15 @@ class Calibration:
             dict(zip(comparison.order, judgment.scores, strict=True))
             for comparison, judgment in own_judgments(finished)
         ]
-        first = _mean([scores[0] for scores in said if 0 in scores])
-        second = _mean([scores[1] for scores in said if 1 in scores])
+        if len(said) == 1:
+            first, second = said[0].get(0), said[0].get(1)
+        else:
+            first = _mean([scores[0] for scores in said if 0 in scores])
+            second = _mean([scores[1] for scores in said if 1 in scores])
         if first is None or second is None:
             return
-        self._shares = self._shares and all(map(_sums_to_one, said))
+        if self._shares:
+            self._shares = all(map(_sums_to_one, said))
         sign = 0 if len(winners) == 2 else 1 if winners == (0,) else -1
         self._margins.append(sign * (first - second) if sign else 0.0)
         self._right.append(rightness(finished))

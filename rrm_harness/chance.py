@@ -10,16 +10,30 @@ Key = str | int
 
 def digest(*key: Key) -> bytes:
     """Return 16 bytes that depend on the key's parts and on nothing else."""
-    return _hashed(blake2b(digest_size=16), key).digest()
+    return blake2b(_joined(key), digest_size=16).digest()
 
 
-def _hashed(begun: blake2b, key: Sequence[Key]) -> blake2b:
-    """Add the parts one after another, each behind its length."""
+class Prefix:
+    """The first parts of many keys, hashed but once."""
+
+    def __init__(self, *key: Key) -> None:
+        self._begun = blake2b(_joined(key), digest_size=16)
+
+    def digest(self, *key: Key) -> bytes:
+        """As `digest` of the first parts and these."""
+        begun = self._begun.copy()
+        begun.update(_joined(key))
+        return begun.digest()
+
+
+def _joined(key: Sequence[Key]) -> bytes:
+    """The parts one after another, each behind its length."""
+    told = []
     for part in key:
         text = str(part).encode("utf-8", "surrogatepass")
-        begun.update(len(text).to_bytes(8, "big"))
-        begun.update(text)
-    return begun
+        told.append(len(text).to_bytes(8, "big"))
+        told.append(text)
+    return b"".join(told)
 
 
 def seed(*key: Key) -> int:
@@ -39,8 +53,5 @@ def coin(*key: Key) -> bool:
 
 def permutation(count: int, *key: Key) -> tuple[int, ...]:
     """Return 0 … count-1 in a random order."""
-    begun = _hashed(blake2b(digest_size=16), key)
-    draws = [  # as `digest(*key, index)`, the key hashed but once
-        _hashed(begun.copy(), (index,)).digest() for index in range(count)
-    ]
+    draws = [*map(Prefix(*key).digest, range(count))]  # as `digest(*key, index)`
     return tuple(sorted(range(count), key=draws.__getitem__))

@@ -63,12 +63,7 @@ class Conduct:
         self.completion_tokens += finished.completion_tokens
         for note, count in finished.outcome.notes.items():
             self.notes[note] += count
-        for note, count in finished.notes.items():
-            self.audit[note] += count
-        cut = finished.notes.get(Note.TRUNCATED_PROMPT, 0)
-        self.audit["over-length"] += finished.too_long + cut
-        stripped = [response.strip() for response in finished.example.responses]
-        self.audit["empty-responses"] += stripped.count("")
+        self._audit(finished)
         self.attributes.add(finished)
         for comparison, judgment in finished.judged:
             if judgment.failure is not None:
@@ -79,6 +74,16 @@ class Conduct:
                 self._count_length(comparison, won)
         if len(finished.judged) > 1:
             self._count_orders(verdicts(finished))
+
+    def _audit(self, finished: Finished) -> None:
+        for note, count in finished.notes.items():
+            self.audit[note] += count
+        cut = finished.notes.get(Note.TRUNCATED_PROMPT, 0)
+        if finished.too_long or cut:
+            self.audit["over-length"] += finished.too_long + cut
+        for response in finished.example.responses:
+            if not response or response.isspace():
+                self.audit["empty-responses"] += 1
 
     def _count_failure(self, example: Example, judgment: Judgment) -> None:
         kind = str(judgment.failure)
@@ -139,6 +144,8 @@ class Attributes:
 
     def add(self, finished: Finished) -> None:
         """Count an example."""
+        if not any(judgment.attributes for _, judgment in finished.judged):
+            return
         said = _attributes(finished)
         example = finished.example
         responses, correct = len(example.responses), set(example.correct)

@@ -10,6 +10,7 @@ from typing import Self
 
 from rrm_harness.errors import DataError, SpecError
 from rrm_harness.records import BadRow, Dataset, Example, Strategy
+from rrm_harness.seen import Seen
 
 MOST = 500_000
 """Comparisons of one example: a round robin of 1,000 responses, of which each is held
@@ -23,7 +24,8 @@ class Examples:
     dataset: Dataset
     limit: int | None
     sizes: Mapping[int, int]
-    skipped: int
+    bad: frozenset[int]
+    """The numbers of its items that are left out."""
 
     @classmethod
     def checked(cls, dataset: Dataset, limit: int | None, skip_bad_rows: bool) -> Self:
@@ -34,22 +36,27 @@ class Examples:
                 no good example is left.
         """
         sizes: Counter[int] = Counter()
-        skipped = 0
-        for item in _items(dataset):
+        bad: list[int] = []
+        for number, item in enumerate(items(dataset)):
             if isinstance(item, Example):
                 sizes[len(item.responses)] += 1
             elif skip_bad_rows:
-                skipped += 1
+                bad.append(number)
             else:
                 raise DataError(f"{item} (or go on without such rows: --skip-bad-rows)")
             if limit is not None and sizes.total() >= limit:
                 break
         if not sizes:
             raise DataError(
-                f"{dataset.name} has no usable example ({skipped} bad rows); check the"
+                f"{dataset.name} has no usable example ({len(bad)} bad rows); check the"
                 " path and the format"
             )
-        return cls(dataset, limit, sizes, skipped)
+        return cls(dataset, limit, sizes, frozenset(bad))
+
+    @property
+    def skipped(self) -> int:
+        """How many malformed rows are left out."""
+        return len(self.bad)
 
     def __len__(self) -> int:
         return sum(self.sizes.values())
@@ -74,13 +81,17 @@ class Examples:
         return sum(count * strategy.cost(size) for size, count in self.sizes.items())
 
     def __iter__(self) -> Iterator[Example]:
-        good = (item for item in _items(self.dataset) if isinstance(item, Example))
+        good = (
+            item
+            for number, item in enumerate(self.dataset.examples())
+            if isinstance(item, Example) and number not in self.bad
+        )
         return islice(good, self.limit)
 
 
-def _items(dataset: Dataset) -> Iterator[Example | BadRow]:
+def items(dataset: Dataset) -> Iterator[Example | BadRow]:
     """The dataset's items; an example that breaks the contract becomes a bad row."""
-    seen: set[str] = set()
+    seen = Seen()
     for number, item in enumerate(dataset.examples(), 1):
         problem = _problem(item, seen) if isinstance(item, Example) else ""
         if problem:
@@ -89,13 +100,15 @@ def _items(dataset: Dataset) -> Iterator[Example | BadRow]:
             yield item
 
 
-def _problem(example: Example, seen: set[str]) -> str:
-    if example.id in seen:
+def _problem(example: Example, seen: Seen) -> str:
+    if not seen.add(hash(example.id) & _64_BITS):
         return f"the id '{example.id}' is an earlier example's as well"
-    seen.add(example.id)
     if not example.responses:
         return f"example '{example.id}' has no responses"
     correct = example.correct
     if correct and not 0 <= min(correct) <= max(correct) < len(example.responses):
         return f"example '{example.id}' has a correct index out of range"
     return ""
+
+
+_64_BITS = (1 << 64) - 1

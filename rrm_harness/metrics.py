@@ -88,7 +88,10 @@ class Rule:
     def row(self, example: Example, outcome: Outcome) -> Scored:
         """Score one example."""
         credit = self.credit(example, outcome)
-        low, high = self.credit_bounds(example, outcome)
+        if credit is None or outcome.failure is not None or outcome.uncertain:
+            low, high = self.credit_bounds(example, outcome)
+        else:
+            low = high = credit
         return Scored(
             example.id,
             example.subset,
@@ -106,6 +109,8 @@ class Rule:
         if outcome.failure is not None:
             return self.failure_credit(len(example.responses))
         winners = outcome.winners
+        if len(winners) == 1:
+            return 1.0 if winners[0] in example.correct else 0.0
         right = len({*winners} & {*example.correct})
         if right in (0, len(winners)):
             return float(bool(right))

@@ -160,7 +160,8 @@ class Judgment:
     @property
     def notes(self) -> set[str]:
         """What the input audit counts, over all completions."""
-        return {note for each in self.completions for note in each.notes}
+        noted = [each.notes for each in self.completions if each.notes]
+        return {note for notes in noted for note in notes}
 
     @classmethod
     def failed(cls, failure: Failure, text: str = "") -> Judgment:

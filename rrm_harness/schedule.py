@@ -1,7 +1,8 @@
 """Drive the strategies' generators: a bounded window of examples, no round barrier.
 
 A play is advanced the moment its own answers are in, and whatever it newly asks goes
-to the engine at once. Finished examples come out in the dataset's order.
+to the engine at once; one that says how much it can use is given so much, first what
+the longest examples ask. Finished examples come out in the dataset's order.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rrm_harness.answers import Answer, Answers
+from rrm_harness.held import Held
 from rrm_harness.records import (
     Comparison,
     Example,
@@ -28,6 +30,13 @@ from rrm_harness.too_long import shortened
 WINDOW = 1024
 BUFFER = 16
 REQUESTS = 8192
+AHEAD = 4
+"""Times as many examples and requests where requests are held back: the more examples
+are known, the earlier the long ones among them begin, and what is held is no prompt yet.
+"""
+
+
+_NONE = Outcome()
 
 
 @dataclass(slots=True)
@@ -39,7 +48,7 @@ class Finished:
     """
 
     example: Example
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Outcome = _NONE
     judged: list[tuple[Comparison, Judgment]] = field(default_factory=list)
     judgments: int = 0
     stored: int = 0
@@ -110,11 +119,13 @@ def play_all(
 
     At most `window` examples are unfinished at a time, and at most BUFFER times as many
     wait for an earlier one to finish. No example is begun while the engines owe
-    REQUESTS answers. An engine that asks for more than either is given more.
+    REQUESTS answers. An engine that asks for more than either is given more. Where
+    questions are held back for an engine that has as many as it asks for, it is AHEAD
+    times as many of both.
     """
     try:
         yield from _played(
-            examples, strategy, _Schedule(answers, truncate), seed, window
+            examples, strategy, _Schedule(answers, strategy, truncate), seed, window
         )
     finally:
         answers.release()
@@ -149,12 +160,15 @@ def _played(
 
 
 class _Schedule:
-    """The plays that can go on now; everything else waits inside `answers`."""
+    """The plays that can go on now, and what is held; the rest waits in `answers`."""
 
-    def __init__(self, answers: Answers, truncate: bool) -> None:
+    def __init__(self, answers: Answers, strategy: Strategy, truncate: bool) -> None:
         self._answers = answers
+        self._strategy = strategy
         self._truncate = truncate
         self._capacity = answers.capacity
+        self._holds = self._capacity > 0
+        self._held: Held[tuple[_Running, int, Comparison]] = Held()
         self._ready: deque[_Running] = deque()
         self._unfinished = 0
         self._abandoned = False
@@ -166,11 +180,13 @@ class _Schedule:
 
     def has_room(self, begun: int, window: int) -> bool:
         """Whether another example may begin."""
-        if self._answers.outstanding >= max(REQUESTS, self._capacity):
+        ahead = AHEAD if self._holds else 1
+        asked = self._answers.outstanding + len(self._held)
+        if asked >= max(ahead * REQUESTS, self._capacity):
             return False
         if begun >= BUFFER * window + self._capacity:
             return False
-        return self._unfinished < max(window, self._capacity)
+        return self._unfinished < max(ahead * window, self._capacity)
 
     def start(self, running: _Running) -> None:
         self._unfinished += 1
@@ -181,11 +197,20 @@ class _Schedule:
         for (running, slot, comparison), answer in self._answers.collect():
             if not self._abandoned or running.wanted:
                 self._answer(running, slot, comparison, answer)
+        self._capacity = self._answers.capacity  # some know only when they have started
         self._advance_ready()
 
     def _advance_ready(self) -> None:
-        while self._ready:
-            self._advance(self._ready.popleft())
+        """Let the plays go on, and ask what is held while there is room for it."""
+        while self._ready or (self._held and not self._is_full):
+            if self._ready:
+                self._advance(self._ready.popleft())
+            else:
+                self._put(*self._held.take())
+
+    @property
+    def _is_full(self) -> bool:
+        return self._holds and 0 < self._capacity <= self._answers.outstanding
 
     def _advance(self, running: _Running) -> None:
         """Resume a play with its results and ask what it asks next."""
@@ -227,6 +252,22 @@ class _Schedule:
     def _ask_as_it_is(
         self, running: _Running, slot: int, comparison: Comparison
     ) -> None:
+        """Ask, or hold it back where the engine says how much it can use.
+
+        With a second role there may be a second engine: then nothing is held, or one
+        would wait until the other has less to do.
+        """
+        if comparison.role != "judge":
+            self._holds = False
+        if not self._holds:
+            self._put(running, slot, comparison)
+            return
+        most = self._strategy.cost(len(running.finished.example.responses))
+        self._held.add((running, slot, comparison), most)
+
+    def _put(self, running: _Running, slot: int, comparison: Comparison) -> None:
+        if self._abandoned and not running.wanted:  # while it was held
+            return
         answer = self._answers.ask(comparison, (running, slot, comparison))
         if answer is not None:
             self._answer(running, slot, comparison, answer)

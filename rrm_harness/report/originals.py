@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any
 
 from rrm_harness import host
-from rrm_harness.examples import Examples
+from rrm_harness.examples import items
 from rrm_harness.records import Dataset, Example
 
 Results = Mapping[str, Any]
@@ -25,9 +26,10 @@ def originals(
         changed = _changed(dataset, results)
         if changed:
             return {}, changed
+        good = (item for item in items(dataset) if isinstance(item, Example))
         found = {
             example.id: example
-            for example in Examples(dataset, _limit(results), {}, 0)
+            for example in islice(good, _limit(results))
             if example.id in wanted
         }
     except Exception as error:  # whatever a plugin or a library of its can raise
