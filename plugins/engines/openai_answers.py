@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rrm_harness import Completion, Failure, Note
 
 if TYPE_CHECKING:
-    from .openai_routes import Route
+    from .openai_route import Route
 
 SHOWN = 300
 """Characters of a server's message that are passed on."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import httpx
 
     from .openai import OpenAI
-    from .openai_routes import Route
+    from .openai_route import Route
 
 LONGEST = 60.0
 """Seconds between two attempts at most, whatever the server says."""

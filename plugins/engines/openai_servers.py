@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .openai import OpenAI
     from .openai_address import Redactor
-    from .openai_routes import Route
+    from .openai_route import Route
 
 GIVE_UP = 64
 """After so many failures in a row the server counts as lost."""
