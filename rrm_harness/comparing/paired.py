@@ -40,11 +40,6 @@ class Difference:
         """
         return None if self.error is None else REACH * self.error
 
-    @property
-    def is_noise(self) -> bool:
-        """Whether the interval includes no difference at all."""
-        return self.low <= 0 <= self.high
-
 
 @dataclass(frozen=True, slots=True)
 class Discordance:
