@@ -8,32 +8,30 @@ the longest examples ask. Finished examples come out in the dataset's order.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from rrm_harness.answers import Answer, Answers
 from rrm_harness.held import Held
+from rrm_harness.parts import Part, in_parts
 from rrm_harness.records import (
     Comparison,
     Example,
     Failure,
     Judgment,
-    Note,
     Outcome,
     Play,
     Race,
     Strategy,
 )
-from rrm_harness.too_long import shortened
 
 WINDOW = 1024
 BUFFER = 16
 REQUESTS = 8192
 AHEAD = 4
-"""Times as many examples and requests where requests are held back: the more examples
-are known, the earlier the long ones among them begin, and what is held is no prompt yet.
-"""
+"""Times as many examples and requests where the longest are to go first: the more are
+known, the earlier do those begin, and what is held is no prompt yet."""
 
 
 _NONE = Outcome()
@@ -70,13 +68,6 @@ class Finished:
                 self.completion_tokens += completion.completion_tokens
             for note in judgment.notes:
                 self.notes[note] += 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A comparison that is asked as it is."""
-
-    comparison: Comparison
 
 
 @dataclass(slots=True)
@@ -120,8 +111,8 @@ def play_all(
     At most `window` examples are unfinished at a time, and at most BUFFER times as many
     wait for an earlier one to finish. No example is begun while the engines owe
     REQUESTS answers. An engine that asks for more than either is given more. Where
-    questions are held back for an engine that has as many as it asks for, it is AHEAD
-    times as many of both.
+    questions are held back, for their engine has as many as it asks for, and examples
+    are not of one length, it is AHEAD times as many of both.
     """
     try:
         yield from _played(
@@ -180,7 +171,7 @@ class _Schedule:
 
     def has_room(self, begun: int, window: int) -> bool:
         """Whether another example may begin."""
-        ahead = AHEAD if self._holds else 1
+        ahead = AHEAD if self._holds and self._held.differ else 1
         asked = self._answers.outstanding + len(self._held)
         if asked >= max(ahead * REQUESTS, self._capacity):
             return False
@@ -231,7 +222,7 @@ class _Schedule:
         for slot, item in enumerate(asked):
             if isinstance(item, Comparison):
                 self._ask(running, slot, item)
-            elif isinstance(item, _Part):
+            elif isinstance(item, Part):
                 self._ask_as_it_is(running, slot, item.comparison)
             else:
                 self._begin(_Running(item, running.finished, running, slot))
@@ -246,7 +237,7 @@ class _Schedule:
         if not pointwise and not self._truncate:
             self._ask_as_it_is(running, slot, comparison)
             return
-        play = _in_parts(comparison, pointwise, self._truncate, running.finished)
+        play = in_parts(comparison, pointwise, self._truncate, running.finished)
         self._begin(_Running(play, running.finished, running, slot, comparison))
 
     def _ask_as_it_is(
@@ -312,40 +303,6 @@ class _Schedule:
         self._unfinished -= 1
         if len(running.finished.judged) > 1:
             running.finished.judged.sort(key=_place)
-
-
-def _in_parts(
-    comparison: Comparison, pointwise: bool, truncate: bool, finished: Finished
-) -> Play:
-    """Ask for each response alone, or until it fits, and join what comes back."""
-    orders = [(each,) for each in comparison.order] if pointwise else [comparison.order]
-    shown: Comparison | None = comparison
-    while shown is not None:
-        asked = shown
-        judgments = yield [_Part(asked.only(*order)) for order in orders]
-        shown = shortened(asked, judgments) if truncate else None
-    if asked is not comparison:
-        finished.notes[Note.TRUNCATED_PROMPT] += len(orders)
-    elif truncate:
-        failures = [judgment.failure for judgment in judgments]
-        finished.too_long += failures.count(Failure.TOO_LONG)
-    return _joined(judgments) if pointwise else judgments[0]
-
-
-def _joined(judgments: Sequence[Judgment]) -> Judgment:
-    """The judgments of single responses as one; a failure if any failed."""
-    for judgment in judgments:
-        if judgment.failure is not None:
-            return judgment
-    names = dict.fromkeys(name for each in judgments for name in each.attributes)
-    return Judgment(
-        tuple(judgment.scores[0] for judgment in judgments),
-        attributes={
-            name: tuple(each.attributes[name][0] for each in judgments)
-            for name in names
-            if all(name in each.attributes for each in judgments)
-        },
-    )
 
 
 def _place(judged: tuple[Comparison, Judgment]) -> tuple[str, tuple[int, ...], int]:

@@ -1,7 +1,8 @@
 """Examples come out in order, in bounded memory, and nobody waits for another."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import cycle, repeat
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from rrm_harness import (
     schedule,
 )
 from rrm_harness.answers import Answers, Bench
-from rrm_harness.schedule import BUFFER, Finished, play_all
+from rrm_harness.schedule import AHEAD, BUFFER, Finished, play_all
 from rrm_harness.store import RunStore
 from rrm_harness.testing import FakeEngine, FakeJudge, FakeModelJudge, example
 
@@ -75,6 +76,7 @@ class Identical(FakeModelJudge):
 class Census(Strategy):
     """Asks twice, and counts the generators that are alive at a time."""
 
+    lengths: Iterator[int] = field(default_factory=lambda: repeat(2))
     alive: int = 0
     most: int = 0
 
@@ -88,6 +90,9 @@ class Census(Strategy):
         finally:
             self.alive -= 1
 
+    def cost(self, responses: int) -> int:
+        return next(self.lengths)
+
 
 @dataclass
 class Script(Strategy):
@@ -97,6 +102,14 @@ class Script(Strategy):
 
     def play(self, comparison: Comparison) -> Play:
         return self.written(comparison)
+
+
+@dataclass
+class Priced(Script):
+    """Plays a generator function that asks no more than twice."""
+
+    def cost(self, responses: int) -> int:
+        return 2
 
 
 def build(spec: str) -> Strategy:
@@ -203,6 +216,136 @@ def test_an_engine_that_asks_for_more_than_the_window_is_given_more() -> None:
     list(play_all(examples(40), build("single"), answers(None, engine), window=4))
 
     assert engine.most == 12
+
+
+@given(
+    responses=st.lists(st.integers(2, 9), max_size=25),
+    capacity=st.integers(1, 40),
+    arrival=st.integers(0, 99),
+    spec=st.sampled_from(
+        ["knockout", "voting,k=5", "voting,k=5,stop=abort", "elo,k=3"]
+    ),
+)
+def test_an_engine_that_says_how_much_it_can_use_is_given_no_more(
+    responses: list[int], capacity: int, arrival: int, spec: str
+) -> None:
+    asked = [example(most, id=str(place)) for place, most in enumerate(responses)]
+    found = []
+    for wanted in (0, capacity):
+        engine = FakeEngine(seed=arrival)
+        engine.capacity = wanted
+        found.append(run(asked, build(spec), FakeModelJudge(keyed), engine))
+
+    assert engine.most <= capacity
+    assert [(each.example, each.outcome.scores) for each in found[1]] == [
+        (each.example, each.outcome.scores) for each in found[0]
+    ]
+
+
+def test_an_engine_has_all_that_it_can_use_until_little_is_left() -> None:
+    engine = InOrder()
+    engine.capacity = 7
+
+    run(examples(10), build("voting,k=5,stop=none"), engine=engine)
+
+    assert engine.log == [7] * 44 + list(range(6, 0, -1))
+
+
+def test_what_is_held_goes_to_the_engine_for_the_longest_example_first() -> None:
+    engine = Holding(held="nobody")
+    engine.capacity = 1
+    long = [example(8, id="long"), example(4, id="middle")]
+
+    run([*examples(3), *long, *examples(2)], build("knockout"), engine=engine)
+
+    assert engine.log == [
+        "example-0",
+        *["long"] * 7,
+        *["middle"] * 3,
+        *["example-1", "example-2", "example-0", "example-1"],
+    ]
+
+
+def test_examples_of_one_length_advance_alike_where_requests_are_held() -> None:
+    engine = Holding(held="nobody")
+    engine.capacity = 1
+
+    run(examples(4), build("voting,k=3,stop=exact"), FakeModelJudge(keyed), engine)
+
+    first = [f"example-{number}" for number in range(4) for _ in range(2)]
+    assert engine.log[:8] == first
+    assert engine.log[8:] == sorted(engine.log[8:])
+    assert 8 < len(engine.log) < 12
+
+
+def test_what_a_race_has_decided_is_not_asked_if_it_was_held() -> None:
+    engine = FakeEngine()
+    engine.capacity = 1
+
+    run(examples(6), build("voting,k=5,stop=abort"), engine=engine)
+
+    assert engine.answered == 6 * 3
+
+
+def test_an_engine_may_find_out_what_it_can_use_when_it_starts() -> None:
+    @dataclass
+    class Starting(InOrder):
+        """An engine that knows how much it can use when it has started."""
+
+        capacity: int = 3
+
+        def collect(self) -> list[tuple[int, Completion]]:
+            self.capacity = 9
+            return super().collect()
+
+    engine = Starting()
+
+    run(examples(20), build("single"), engine=engine)
+
+    assert engine.log == [3] + [9] * 11 + list(range(8, 0, -1))
+
+
+def test_an_engine_does_not_wait_until_another_has_room() -> None:
+    def both(comparison: Comparison) -> Play:
+        yield [comparison, replace(comparison, role="meta")]
+        return Outcome({0: 1.0})
+
+    engines = {"judge": FakeEngine(), "meta": FakeEngine()}
+    engines["judge"].capacity = 1
+    benches = {
+        role: Bench(FakeModelJudge(first_wins), each) for role, each in engines.items()
+    }
+
+    list(play_all(examples(5), Priced(both), Answers(benches)))
+
+    assert engines["meta"].most == 5
+
+
+@pytest.mark.parametrize(("lengths", "times"), [([2], 1), ([2, 3], AHEAD)])
+@pytest.mark.parametrize("window", [2, 3])
+def test_more_examples_are_begun_where_the_longest_are_to_go_first_but_not_all(
+    window: int, lengths: list[int], times: int
+) -> None:
+    engine, census = FakeEngine(), Census(cycle(lengths))
+    engine.capacity = 2
+
+    known = answers(None, engine)
+    list(play_all(examples(60), census, known, window=window))
+
+    assert census.most == times * window
+
+
+@pytest.mark.parametrize(("lengths", "times"), [([2], 1), ([2, 3], AHEAD)])
+def test_no_example_is_begun_while_enough_is_held(
+    monkeypatch: pytest.MonkeyPatch, lengths: list[int], times: int
+) -> None:
+    monkeypatch.setattr(schedule, "REQUESTS", 10)
+    engine, census = FakeEngine(), Census(cycle(lengths))
+    engine.capacity = 2
+
+    run(examples(60), census, None, engine)
+
+    assert census.most == times * 10
 
 
 @pytest.mark.parametrize("window", [1, 2, 5])
