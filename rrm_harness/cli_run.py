@@ -117,10 +117,17 @@ def run(
 
     place, runs = _begun(context, file, output, asked)
     with told_how_to_resume(place), progress(quiet) as advance:
-        found = [each.results for each in runs(failed=tell, progress=advance)]
+        done = [*runs(failed=tell, progress=advance)]
+    found = [each.results for each in done]
     if found and not quiet:
         show(found)
         click.echo(f"\nresults, outcomes and judgments: {place}")
+        if before := sum(each.finished_before for each in done):
+            click.echo(
+                f"{before:,} of {len(done):,} finished before; what they come from has"
+                " not changed, so they are shown as they were",
+                err=True,
+            )
     if mistakes:
         sys.exit(MISTAKE)
     if all(each["failed_examples"] == each["examples"] for each in found):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -21,6 +22,7 @@ from rrm_harness.examples import Examples
 from rrm_harness.manifest import describe
 from rrm_harness.output import RunDirectory
 from rrm_harness.progress import Progress, following
+from rrm_harness.receipt import Receipt
 from rrm_harness.records import (
     Dataset,
     Engine,
@@ -56,6 +58,8 @@ def evaluate(
     progress: Progress | bool | None = None,
 ) -> Result:
     """Judge a dataset and return the benchmark's numbers; continue if interrupted.
+
+    A finished run whose results would come out the same is handed out as it is.
 
     Args:
         judge: A spec (`name,key=value`) or a judge; so for dataset, strategy, engine.
@@ -105,10 +109,19 @@ def evaluate(
         manifest = describe(benches, data, playing, seed, limit, too_long)
         directory = Path(output or Path(mkdtemp(prefix="rrm-harness-")) / "run")
         run = stack.enter_context(RunDirectory(directory, manifest["run"], reuse))
+        receipt = Receipt.of(
+            run,
+            manifest,
+            [data, data.rule, playing, *(bench.judge for bench in benches.values())],
+            specs=(judge, dataset, strategy, meta_judge, policy),
+            options=(baselines, skip_bad_rows),
+        )
+        if receipt.fits():
+            return replace(Result.read(directory), finished_before=True)
 
         skipped = [Failure.TOO_LONG] if too_long == "skip" else []
-        built = benches["judge"].judge
-        tally = Tally(data.rule, skipped, logits=getattr(built, "logits", True))
+        logits = getattr(benches["judge"].judge, "logits", True)
+        tally = Tally(data.rule, skipped, logits=logits)
         answers = Answers(benches, run.store, max_failures)
         cut = too_long == "truncate"
         advance = stack.enter_context(following(progress))
@@ -135,6 +148,7 @@ def evaluate(
             "manifest": manifest,
         }
         run.finish(results)
+        receipt.leave()
     return Result(results, directory)
 
 

@@ -19,7 +19,7 @@ from rrm_harness.errors import DataError, OutputError, SpecError
 from rrm_harness.store import RunStore, holds_judgments
 
 MANIFEST, RESULTS, OUTCOMES = "manifest.json", "results.json", "outcomes.jsonl"
-STORE, LOCK = "judgments.sqlite", ".lock"
+STORE, LOCK, RECEIPT = "judgments.sqlite", ".lock", "receipt.json"
 NEIGHBORS = 32
 DIGEST = partial(blake2b, digest_size=16)
 """Of outcomes.jsonl; results.json has it, so that it is read beside no other."""
@@ -75,6 +75,8 @@ class RunDirectory:
     ) -> None:
         with suppress(OSError):  # on a full disk; what it holds is of no use any more
             self._lines.close()
+            if kind is None:
+                self._part.unlink(missing_ok=True)
         try:
             if self._claimed and isinstance(error, SpecError | DataError):
                 self._manifest.unlink(missing_ok=True)  # for the mended command
@@ -212,7 +214,7 @@ def _judges(run: Mapping[str, Any]) -> set[str]:
 
 
 def _is_ours(name: str) -> bool:
-    known = (LOCK, MANIFEST, RESULTS, OUTCOMES)
+    known = (LOCK, MANIFEST, RESULTS, OUTCOMES, RECEIPT)
     return name in known or name.startswith(STORE) or name.endswith(".part")
 
 

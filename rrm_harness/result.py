@@ -34,10 +34,15 @@ SHAPE: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Result:
-    """The content of results.json and the directory that it lies in."""
+    """The content of results.json and the directory that it lies in.
+
+    `finished_before` says that the run had been finished and nothing that its results
+    come from has changed, so that nothing was played.
+    """
 
     results: Mapping[str, Any]
     directory: Path
+    finished_before: bool = False
 
     @classmethod
     def read(cls, directory: Path) -> Self:

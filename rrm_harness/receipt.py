@@ -1,0 +1,153 @@
+"""The receipt of a finished run: what its results came from.
+
+While nothing of that has changed, the results are what the same command would give
+again, and are handed out as they are. Where that is in doubt the run is played again,
+which asks its engine nothing that the store holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from rrm_harness import chance
+from rrm_harness.errors import OutputError
+from rrm_harness.output import (
+    DIGEST,
+    OUTCOMES,
+    RECEIPT,
+    RESULTS,
+    RunDirectory,
+    read_json,
+    write_whole,
+)
+from rrm_harness.result import Result
+
+OURS = __name__.partition(".")[0]
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The receipt of a run, in its directory once it is finished.
+
+    `source` is empty where it cannot be told what the results come from.
+    """
+
+    run: RunDirectory
+    source: str
+
+    @classmethod
+    def of(
+        cls,
+        run: RunDirectory,
+        manifest: Mapping[str, Any],
+        plugins: Iterable[object],
+        specs: Sequence[object],
+        options: Sequence[object],
+    ) -> Self:
+        """Hash what the results come from, besides the judgments.
+
+        That is what was asked, the code of this package and of the plugins' packages
+        (each file's size and time), what else is installed, and our environment
+        variables. They do not tell all if a plugin is an object in place of a spec, or
+        if its code lies where it is still being written.
+        """
+        if not all(isinstance(each, str | None) for each in specs):
+            return cls(run, "")
+        modules = {kind.__module__ for each in plugins for kind in type(each).__mro__}
+        packages = {OURS} | {name.partition(".")[0] for name in modules}
+        packages -= sys.stdlib_module_names
+        if not all(map(_is_installed, packages - {OURS})):
+            return cls(run, "")
+        source = chance.digest(
+            repr([*specs, *options]),
+            repr(manifest["run"]),
+            repr(manifest["asked"]),
+            sys.version,
+            repr(sorted(_variables())),
+            repr(sorted(_distributions())),
+            repr(sorted(_state(file) for each in packages for file in _code(each))),
+        )
+        return cls(run, source.hex())
+
+    def fits(self) -> bool:
+        """Whether the run is finished and its results would come out the same.
+
+        Failures would not: the next run asks them again.
+        """
+        try:
+            left = read_json(self.run.path / RECEIPT)
+            if not self.source or left != self._content():
+                return False
+            results = Result.read(self.run.path).results
+            whole = results.get("outcomes") == _digest(self.run.path / OUTCOMES)
+        except (OSError, OutputError):
+            return False
+        return whole and not results["failures"]
+
+    def leave(self) -> None:
+        """Write it beside the results."""
+        if self.source:
+            write_whole(self.run.path / RECEIPT, json.dumps(self._content()) + "\n")
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "results": _digest(self.run.path / RESULTS),
+            "judgments": self.run.store.count(),
+        }
+
+
+def _digest(file: Path) -> str:
+    digest = DIGEST()
+    with file.open("rb") as content:
+        for chunk in iter(partial(content.read, CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _variables() -> Iterator[tuple[str, str]]:
+    return (each for each in os.environ.items() if each[0].startswith("RRM_HARNESS_"))
+
+
+def _distributions() -> Iterator[str]:
+    """What is installed, by the names of its folders, which have the version."""
+    for place in filter(os.path.isdir, sys.path):
+        names = os.listdir(place)
+        yield from (
+            name for name in names if name.endswith((".dist-info", ".egg-info"))
+        )
+
+
+def _is_installed(package: str) -> bool:
+    """Whether all code of a package lies where installers put it."""
+    places = [Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")]
+    files = [*_code(package)]
+    return bool(files) and all(
+        any(file.is_relative_to(place) for place in places) for file in files
+    )
+
+
+def _code(package: str) -> set[Path]:
+    """The files of a package, as far as its folders are known by now."""
+    files: set[Path] = set()
+    for name, module in [*sys.modules.items()]:
+        if name.partition(".")[0] == package:
+            for folder in getattr(module, "__path__", ()):
+                files.update(Path(folder).rglob("*.py"))
+            if file := getattr(module, "__file__", None):
+                files.add(Path(file))
+    return files
+
+
+def _state(file: Path) -> tuple[str, int, int]:
+    status = file.stat()
+    return str(file), status.st_size, status.st_mtime_ns
