@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,6 +20,8 @@ from rrm_harness.records import Message, Note, Request
 
 BEFORE = 8
 """Prompt tokens that are decoded with what was written, to keep its first space."""
+AT_ONCE = 256
+"""Texts tokenized in one call: enough for every core, few enough for little memory."""
 
 _MARK = re.compile(r"</?(think|tool_call|tool_response)>|<[|｜].*[|｜]>")
 """Tokens that mean something though a tokenizer may not call them special."""
@@ -72,39 +75,57 @@ def encode(
         EngineError: The template does not take this chat, or writes another number of
             beginnings of sequence than what is asked for needs.
     """
-    names = _added(tokenizer)
-    if names and names_a_token(tokenizer, request):
-        ids = [
-            token
-            for piece in _cut(tokenizer, request, names)
-            for token in _marked(tokenizer, piece, marks or {})
-        ]
-    else:
-        text = _rendered(tokenizer, request, request.messages) + request.prefill
-        ids = _marked(tokenizer, text, marks or {})
+    (found,) = encode_all(tokenizer, [request], marks)
+    return found
+
+
+def encode_all(
+    tokenizer: Any, requests: Sequence[Request], marks: Mapping[str, int] | None = None
+) -> list[Encoded]:
+    """As `encode`, of many at once: so tokenizing uses all cores."""
+    known = marks or {}
+    spelled = [[*_pieces(tokenizer, request, known)] for request in requests]
+    ids = _ids(tokenizer, [text for text in chain(*spelled) if text not in known])
+    return [
+        _encoded(
+            tokenizer,
+            request,
+            [[known[text]] if text in known else next(ids) for text in pieces],
+        )
+        for request, pieces in zip(requests, spelled, strict=True)
+    ]
+
+
+def _encoded(tokenizer: Any, request: Request, pieces: Sequence[list[int]]) -> Encoded:
+    """A request's ids from those of its pieces."""
+    ids = tuple(chain.from_iterable(pieces))
     _refuse_wrong_bos(tokenizer, request, ids)
     if request.bos == "double":
-        ids.insert(0, ids[0])
-    return Encoded(tuple(ids), tuple(_notes(tokenizer, request, ids)))
+        ids = (ids[0], *ids)
+    return Encoded(ids, tuple(_notes(tokenizer, request, ids)))
+
+
+def _pieces(
+    tokenizer: Any, request: Request, marks: Mapping[str, int]
+) -> Iterator[str]:
+    """The rendered chat, cut where no token may reach across; each mark is a piece."""
+    names = _added(tokenizer)
+    if names and names_a_token(tokenizer, request):
+        whole = _cut(tokenizer, request, names)
+    else:
+        text = _rendered(tokenizer, request, request.messages)
+        whole = iter([text + request.prefill])
+    if not marks:
+        return whole
+    mark = re.compile(f"([{re.escape(''.join(marks))}])")
+    return (each for text in whole for each in mark.split(text))
 
 
 def inert(tokenizer: Any, text: str, before: str = "") -> list[int]:
     """The ids of a text outside a template; only in `before` are tokens named."""
     names = _added(tokenizer)
     first, *rest = _apart(text, names) if names else [text]
-    return [
-        token for piece in [before + first, *rest] for token in _ids(tokenizer, piece)
-    ]
-
-
-def _marked(tokenizer: Any, text: str, marks: Mapping[str, int]) -> list[int]:
-    """The text's ids, and for each mark its own."""
-    if not marks:
-        return _ids(tokenizer, text)
-    ids: list[int] = []
-    for piece in re.split(f"([{re.escape(''.join(marks))}])", text):
-        ids += [marks[piece]] if piece in marks else _ids(tokenizer, piece)
-    return ids
+    return [*chain.from_iterable(_ids(tokenizer, [before + first, *rest]))]
 
 
 def continued(tokenizer: Any, before: Sequence[int], written: Sequence[int]) -> str:
@@ -126,11 +147,42 @@ def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:
     return text
 
 
-def _ids(tokenizer: Any, text: str) -> list[int]:
-    """The text's ids; half of a pair, which no tokenizer takes, is read as unknown."""
-    whole = text if text.isascii() else _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
-    ids: list[int] = tokenizer(whole, add_special_tokens=False)["input_ids"]
-    return ids
+def _ids(tokenizer: Any, texts: Sequence[str]) -> Iterator[list[int]]:
+    """Each text's ids; half of a pair, which no tokenizer takes, is read as unknown."""
+    whole = [
+        text if text.isascii() else _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
+        for text in texts
+    ]
+    backend = _backend(tokenizer)
+    if backend is None:
+        for text in whole:
+            yield tokenizer(text, add_special_tokens=False)["input_ids"]
+        return
+    for start in range(0, len(whole), AT_ONCE):
+        some = whole[start : start + AT_ONCE]
+        for each in backend.encode_batch_fast(some, add_special_tokens=False):
+            yield each.ids
+
+
+def _backend(tokenizer: Any) -> Any:
+    """What tokenizes behind a tokenizer's Python, set as that would set it.
+
+    It keeps no places of tokens in the text, which the Python asks for and throws away.
+    None where the Python does more than call it.
+    """
+    fast = library("transformers", "transformers").PreTrainedTokenizerFast
+    own = type(tokenizer)
+    if (
+        not issubclass(own, fast)
+        or own.__call__ is not fast.__call__
+        or own._encode_plus is not fast._encode_plus
+    ):
+        return None
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = tokenizer.split_special_tokens
+    return backend
 
 
 _HALF = re.compile("[\ud800-\udfff]")

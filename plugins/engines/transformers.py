@@ -15,7 +15,6 @@ from rrm_harness import (
     Register,
     Request,
     Score,
-    chat,
     hookimpl,
     models,
 )
@@ -104,7 +103,7 @@ class Transformers(Engine):
     batch_size: int = 0
     context: int = 0
     batching: Literal["auto", "static", "continuous"] = "auto"
-    _done: Answered = field(default_factory=list, init=False, repr=False)
+    _asked: dict[int, Request] = field(default_factory=dict, init=False, repr=False)
     _crew: Crew | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -158,39 +157,54 @@ class Transformers(Engine):
             )
 
     def submit(self, ticket: int, request: Request) -> None:
-        """Encode a request and queue it; the first one loads the model.
+        """Queue a request; the first one loads the model.
 
         Raises:
             EngineError: The model does not load, or cannot do what is asked.
         """
-        encoded = self._encoded(request)
-        row = Row(ticket, request, encoded.ids, encoded.notes)
-        context = self.context or self._at_work().loaded.reader.context
-        too_long = row.too_long(context)
-        if too_long:
-            self._done.append((ticket, too_long))
-        else:
-            self._at_work().add(row)
+        self._able(request.kind)
+        self._asked[ticket] = request
 
     def collect(self) -> Iterable[tuple[int, Completion]]:
-        """Run one batch and return what is done."""
-        done, self._done = self._done, []
-        if done or self._crew is None:
+        """Encode what was asked, run one batch and return what is done.
+
+        Raises:
+            EngineError: The model's template does not take what was asked.
+        """
+        if self._crew is None:
+            return []
+        done = self._taken(self._crew)
+        if done:
             return done
         import torch
 
         with torch.inference_mode():
             return self._crew.step()
 
+    def _taken(self, crew: Crew) -> Answered:
+        """Give the crew what was asked; what is too long is done."""
+        done: Answered = []
+        context = self.context or crew.loaded.reader.context
+        encoded = crew.loaded.reader.encode_all([*self._asked.values()])
+        for (ticket, request), each in zip(self._asked.items(), encoded, strict=True):
+            row = Row(ticket, request, each.ids, each.notes)
+            too_long = row.too_long(context)
+            if too_long:
+                done.append((ticket, too_long))
+            else:
+                crew.add(row)
+        self._asked = {}
+        return done
+
     def cancel(self, ticket: int) -> None:
         """Forget a request."""
-        self._done = [each for each in self._done if each[0] != ticket]
+        self._asked.pop(ticket, None)
         if self._crew is not None:
             self._crew.remove(ticket)
 
     def close(self) -> None:
         """Forget everything and give the memory back."""
-        crew, self._crew, self._done = self._crew, None, []
+        crew, self._crew, self._asked = self._crew, None, {}
         if crew is None:
             return
         if crew.continuous is not None:
@@ -205,7 +219,7 @@ class Transformers(Engine):
         Raises:
             EngineError: As `submit`.
         """
-        return self._encoded(request).ids
+        return self._able(request.kind).loaded.reader.encode(request).ids
 
     def score_ids(
         self, ids: Sequence[int], *, positions: Sequence[int] | None = None
@@ -223,10 +237,7 @@ class Transformers(Engine):
 
         scorer = self._able("score").scorer
         with torch.inference_mode(), quiet_transformers():
-            return scorer.scores([ids], positions=positions)[0]
-
-    def _encoded(self, request: Request) -> chat.Encoded:
-        return self._able(request.kind).loaded.reader.encode(request)
+            return scorer.alone(ids, positions)
 
     def _able(self, kind: str) -> Crew:
         """The crew, if the model can do that: with a head it scores, else it writes."""

@@ -35,13 +35,12 @@ class Scorer:
     loaded: Loaded
     budget: int
     waiting: Waiting = field(default_factory=Waiting)
-    packs: bool = field(init=False)
+    packed: Any = field(init=False)
+    """The decoder of a network that packs texts."""
 
     def __post_init__(self) -> None:
         head = self.loaded.reader.head
-        self.packs = head is not None and transformers_packed.packs(
-            self.loaded.network, head
-        )
+        self.packed = head and transformers_packed.decoder(self.loaded.network, head)
 
     def step(self) -> Answered:
         """Score the longest row that waits, with those that go well with it."""
@@ -75,28 +74,31 @@ class Scorer:
         scores = self.scores(texts, shared if len(rows) >= LEAST_MATES else 0)
         return [row.scored(score) for row, score in zip(rows, scores, strict=True)]
 
-    def scores(
-        self,
-        texts: Sequence[Sequence[int]],
-        shared: int = 0,
-        positions: Sequence[int] | None = None,
-    ) -> list[Score]:
-        """Score token ids in one batch; `shared` is how many all begin with.
-
-        `positions` are read instead of those that the head would choose.
-        """
-        read = [list(positions or self.loaded.reader.positions(text)) for text in texts]
+    def scores(self, texts: Sequence[Sequence[int]], shared: int = 0) -> list[Score]:
+        """Score token ids in one batch; `shared` is how many all begin with."""
+        read = [self.loaded.reader.positions(text) for text in texts]
         hidden = self._shared(texts, read, shared) if shared else None
-        if hidden is None and self.packs and len(texts) > 1:
-            hidden = transformers_packed.hidden(self.loaded.network, texts, read)
+        if hidden is None and self.packed:
+            hidden = transformers_packed.hidden(self.packed, texts, read)
         if hidden is None:
             whole, _ = self._hidden(texts)
             hidden = [whole[row, at] for row, at in enumerate(read)]
         return [self._head.read(self.loaded.network, each) for each in hidden]
 
+    def alone(
+        self, text: Sequence[int], positions: Sequence[int] | None = None
+    ) -> Score:
+        """Score token ids by the network's own forward pass and nothing of ours.
+
+        `positions` are read instead of those that the head would choose.
+        """
+        whole, _ = self._hidden([text])
+        read = list(positions or self.loaded.reader.positions(text))
+        return self._head.read(self.loaded.network, whole[0, read])
+
     def _shared(
         self, texts: Sequence[Sequence[int]], read: Sequence[Sequence[int]], shared: int
-    ) -> list[Any] | None:
+    ) -> Sequence[Any] | None:
         """The hidden states read of each text; None if this cache cannot be shared."""
         import torch
 

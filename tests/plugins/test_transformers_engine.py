@@ -350,16 +350,15 @@ class Counting:
         self.loaded = self.running._crew.loaded
         self.most, self.failed = most, 0
         self.computed: list[tuple[int, int]] = []
-        self._hidden = self.loaded.network.hidden
-        self.loaded.network.hidden = self.hidden
+        words = self.loaded.network.get_submodule("model.model.embed_tokens")
+        words.register_forward_pre_hook(self.count)
 
-    def hidden(self, **inputs: Any) -> Any:
-        rows, length = inputs["input_ids"].shape
+    def count(self, _: Any, inputs: tuple[Any, ...]) -> None:
+        rows, length = inputs[0].shape
         if rows * length > self.most:
             self.failed += 1
             raise torch.OutOfMemoryError("CUDA out of memory.")
         self.computed.append((rows, length))
-        return self._hidden(**inputs)
 
     def answers(self, requests: Sequence[Request]) -> list[Completion]:
         return answers(self.running, requests)
