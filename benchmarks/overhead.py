@@ -3,14 +3,18 @@
     python benchmarks/overhead.py [EXAMPLES ...]
 
 For each number of examples (100,000 and 1,000,000 unless given): a fresh run with its
-store on, the same command again, then what `report` and `compare` take over those runs;
-up to 100,000 also the trivial judges, and other strategies beside it. Each row is a
-process of its own, so that its peak memory is its own; `cpu` is the processor time of
-all its threads. At the end, what it takes to import the package and to print its help.
+store on, the same again, then what `report` and `compare` take over those runs. The
+judge and the dataset are objects of this file, so that all is played again; as a user
+does it, by a command that names installed plugins, the trivial judge `first` judges
+rows of as many characters in a file, and again. Up to 100,000 also the trivial judges
+beside another one, and other strategies. Each row is a process of its own, so that its
+peak memory is its own; `cpu` is the processor time of all its threads. At the end, what
+it takes to import the package and to print its help.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import resource
@@ -37,6 +41,7 @@ from rrm_harness import (
     Judgment,
     Message,
     Request,
+    Result,
     Rule,
     chance,
     evaluate,
@@ -141,6 +146,28 @@ def played(folder: Path, count: int, strategy: str, luck: int, trivial: bool) ->
     return judgments
 
 
+def rows(file: Path, count: int) -> None:
+    """Write the questions as a file."""
+    with file.open("w", encoding="utf-8") as lines:
+        for each in Questions(count).examples():
+            (right,) = each.correct
+            texts = {
+                "chosen": each.responses[right],
+                "rejected": each.responses[1 - right],
+            }
+            row = {"id": each.id, "prompt": each.prompt[0].content, **texts}
+            lines.write(json.dumps(row) + "\n")
+
+
+def commanded(folder: Path, file: Path) -> int:
+    """Judge a file's rows by a command, or find it judged."""
+    dataset, place = f"jsonl,path={file}", str(folder)
+    asked = ["--judge", "first", "--dataset", dataset, "--output", place]
+    told("run", *asked, "--quiet", "--no-baselines")
+    judgments: int = Result.read(folder).results["judgments"]
+    return judgments
+
+
 def told(*arguments: str) -> int:
     """Run a command of ours for what it takes, not for what it says."""
     from rrm_harness.cli import commands
@@ -170,8 +197,12 @@ def runs(folder: Path, count: int) -> None:
     """Print the rows of one number of examples."""
     one, other = folder / "one", folder / "other"
     show("single", played, one, count, "single", 0, False)
-    show("single, the same command again", played, one, count, "single", 0, False)
+    show("single, played again", played, one, count, "single", 0, False)
     show("single, another judge", played, other, count, "single", 1, False)
+    rows(file := folder / "rows.jsonl", count)
+    show("command, first", commanded, folder / "file", file)
+    show("command, first, again", commanded, folder / "file", file)
+    file.unlink()
     show("report", told, "report", str(one))
     show("report --html", told, "report", str(one), "--html", str(folder / "page.html"))
     show("compare", told, "compare", str(one), str(other))
