@@ -8,43 +8,36 @@ loses at most that second.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import fields
-from operator import attrgetter, itemgetter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
+from rrm_harness import store_rows as rows
 from rrm_harness.errors import StoreError
-from rrm_harness.records import Comparison, Completion, Judgment
+from rrm_harness.records import Comparison, Judgment
+from rrm_harness.store_lookup import Lookup
+from rrm_harness.store_rebuild import VERSION, rebuild
 
 _log = logging.getLogger(__name__)
 
-VERSION = 1
 COMMIT_SECONDS = 1.0
 COMMIT_ROWS = 5000
 CACHE_KIB = 32 * 1024
 CHECKPOINT_PAGES = 16 * 1024
 """Of 4 KiB. Keys are hashes, so every commit touches pages all over the index."""
-_UTF8 = ("utf-8", "surrogatepass")
 
-_SCHEMA = f"""
-CREATE TABLE judgments (
-    key BLOB PRIMARY KEY, example TEXT, shown TEXT, sample INTEGER,
-    scores TEXT NOT NULL, text TEXT NOT NULL, completions TEXT NOT NULL
-);
-CREATE TABLE failures (
-    key BLOB PRIMARY KEY, example TEXT, shown TEXT, sample INTEGER,
-    kind TEXT NOT NULL, text TEXT NOT NULL, times INTEGER NOT NULL
-);
-PRAGMA user_version = {VERSION};
-"""
+_PUT_JUDGMENT = "INSERT OR REPLACE INTO judgments VALUES (?,?,?,?,?,?,?,?)"
+_PUT_FAILURE = """
+    INSERT INTO failures VALUES (?,?,?,?,?,?,?,1) ON CONFLICT(key) DO UPDATE SET
+    (example, shown, sample, kind, text, checksum) = (excluded.example,
+    excluded.shown, excluded.sample, excluded.kind, excluded.text, excluded.checksum),
+    times = times + 1"""
 
 
 class RunStore:
@@ -54,8 +47,14 @@ class RunStore:
     copied, so that each store is complete for its own run. One that cannot be read is
     done without, with a warning.
 
+    Every row has a checksum. One that does not fit is never served: the store is then
+    written anew without such rows, with a warning that counts them, and the run asks
+    again what they held. A neighbor's are left out, and counted when it is closed. A
+    store of an earlier version is upgraded when it is opened, a neighbor is read as it
+    is.
+
     Raises:
-        StoreError: The file is no store, is corrupt, locked, or of another version.
+        StoreError: The file is no store, is corrupt, locked, or of a later version.
     """
 
     def __init__(self, path: Path, neighbors: Iterable[Path] = ()) -> None:
@@ -63,10 +62,13 @@ class RunStore:
         self._pending: dict[bytes, tuple[Comparison, Judgment]] = {}
         self._written = time.monotonic()
         self._database = _open(path, writable=True)
-        self._neighbors: dict[Path, sqlite3.Connection] = {}
+        self._rows = Lookup(self._database, checked=True)
+        self._neighbors: dict[Path, Lookup] = {}
         for other in neighbors:
             try:
-                self._neighbors[other] = _open(other, writable=False)
+                database = _open(other, writable=False)
+                checked = _version(database) == VERSION
+                self._neighbors[other] = Lookup(database, checked=checked)
             except StoreError as error:
                 _log.warning("%s; going on without it", error)
 
@@ -81,6 +83,14 @@ class RunStore:
     ) -> None:
         self.close()
 
+    def count(self) -> int:
+        """How many judgments it can serve: failures and damaged rows are none."""
+        self.commit()
+        try:
+            return sum(_fitting(self._database, "judgments", rows.JUDGMENT))
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
+
     @property
     def is_empty(self) -> bool:
         """Whether it has no judgment to serve, nor a neighbor that could have one."""
@@ -93,7 +103,10 @@ class RunStore:
         pending = self._pending.get(key)
         if pending is not None and pending[1].failure is None:
             return pending[1]
-        found = _read(self.path, self._database, key)
+        found = self._read(self.path, self._rows, key)
+        if self._rows.damaged:
+            self._mend()
+            found = self._read(self.path, self._rows, key)
         if found is not None:
             return found
         for path in list(self._neighbors):
@@ -103,14 +116,31 @@ class RunStore:
                 return found
         return None
 
+    def _read(self, path: Path, lookup: Lookup, key: bytes) -> Judgment | None:
+        try:
+            row = lookup.find(key)
+            return None if row is None else rows.judgment(row)
+        except sqlite3.Error as error:
+            raise _explained(path, error) from error
+        except rows.UNREADABLE as error:
+            raise _damaged(path, str(error)) from error
+
     def _read_neighbor(self, path: Path, key: bytes) -> Judgment | None:
         """Read another run's judgment; one that cannot be read is done without."""
         try:
-            return _read(path, self._neighbors[path], key)
+            return self._read(path, self._neighbors[path], key)
         except StoreError as error:
             _log.warning("%s; going on without it", error)
             self._neighbors.pop(path).close()
             return None
+
+    def _mend(self) -> None:
+        """Write the rows that fit anew; the index can be what was damaged."""
+        try:
+            _rebuild(self.path, self._database)
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
+        self._rows = Lookup(self._database, checked=True)
 
     def put(self, key: bytes, comparison: Comparison, judgment: Judgment) -> None:
         """Keep a judgment, or a failure where there is no judgment.
@@ -130,37 +160,25 @@ class RunStore:
         """Write what is pending in one transaction."""
         if not self._pending:
             return
-        judged, failed = [], []
-        for key, (comparison, judgment) in sorted(self._pending.items(), key=_key):
-            shown = ",".join(map(str, comparison.order))
-            name = _storable(comparison.example.id)
-            where = (key, name, shown, comparison.sample)
-            text = _storable(judgment.text)
+        judged, failed = [], []  # in the order in which they will be asked for again
+        for key, (comparison, judgment) in self._pending.items():
             if judgment.failure is None:
-                completions = _dumped(judgment.completions)
-                scores = json.dumps(judgment.scores)
-                judged.append((*where, scores, text, completions))
+                judged.append(rows.of_judgment(key, comparison, judgment))
             else:
-                failed.append((*where, str(judgment.failure), text))
+                failed.append(rows.of_failure(key, comparison, judgment))
         try:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
-                self._database.executemany(
-                    "INSERT OR REPLACE INTO judgments VALUES (?,?,?,?,?,?,?)", judged
-                )
+                self._database.executemany(_PUT_JUDGMENT, judged)
                 if _holds(self.path, self._database, "failures"):
                     self._database.executemany(
                         "DELETE FROM failures WHERE key = ?",
                         [row[:1] for row in judged],
                     )
-                self._database.executemany(
-                    "INSERT INTO failures VALUES (?,?,?,?,?,?,1) ON CONFLICT(key)"
-                    " DO UPDATE SET kind = excluded.kind, text = excluded.text,"
-                    " times = times + 1",
-                    failed,
-                )
+                self._database.executemany(_PUT_FAILURE, failed)
         except sqlite3.Error as error:
             raise _explained(self.path, error) from error
+        self._rows.forget()
         self._pending.clear()
         self._written = time.monotonic()
 
@@ -170,8 +188,12 @@ class RunStore:
             self.commit()
         finally:
             self._database.close()
-            for neighbor in self._neighbors.values():
+            for path, neighbor in self._neighbors.items():
                 neighbor.close()
+                if neighbor.damaged:
+                    told = f"{path}: {len(neighbor.damaged):,} rows"
+                    _log.warning("%s are damaged and were done without", told)
+            self._neighbors.clear()
 
 
 def holds_judgments(path: Path) -> bool:
@@ -214,19 +236,39 @@ def kept(path: Path) -> Iterator[Kept]:
     Raises:
         StoreError: It is missing, no store, or damaged.
     """
-    rows = """
-        SELECT example, shown, sample, scores, '', text FROM judgments UNION ALL
-        SELECT example, shown, sample, '[]', kind, text FROM failures"""
     with closing(_open(path, writable=False)) as database:
         try:
-            for example, shown, sample, scores, failure, text in database.execute(rows):
-                order = tuple(map(int, shown.split(",")))
-                told = tuple(json.loads(scores))
-                yield Kept(_text(example), order, sample, told, failure, _text(text))
+            for row in _all(path, database, "judgments", rows.JUDGMENT):
+                yield _kept(row, rows.scores(row), "")
+            for row in _all(path, database, "failures", rows.FAILURE):
+                yield _kept(row, (), rows.kind(row))
         except sqlite3.Error as error:
             raise _explained(path, error) from error
-        except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        except rows.UNREADABLE as error:
             raise _damaged(path, str(error)) from error
+
+
+def _kept(row: rows.Row, scores: tuple[float, ...], failure: str) -> Kept:
+    example, shown, sample = rows.asked(row)
+    order = tuple(map(int, shown.split(",")))
+    return Kept(example, order, sample, scores, failure, rows.text(row))
+
+
+def _all(
+    path: Path, database: sqlite3.Connection, table: str, columns: str
+) -> Iterator[rows.Row]:
+    """Yield a table's rows; one that does not fit its checksum is an error."""
+    if _version(database) < VERSION:
+        yield from database.execute(f"SELECT {columns} FROM {table}")  # noqa: S608
+        return
+    checked = f"SELECT {columns}, checksum FROM {table}"  # noqa: S608
+    for row in database.execute(checked):
+        if not rows.fits(row):
+            raise StoreError(
+                f"{path} is damaged (a row is not what was written); run the same"
+                " command again: only what is damaged is asked anew"
+            )
+        yield row
 
 
 def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
@@ -245,6 +287,8 @@ def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
             )
             on_error.callback(database.close)
             _prepare(database, path, writable)
+            if writable:
+                _renew(database, path)
         except sqlite3.Error as error:
             raise _explained(path, error) from error
         on_error.pop_all()
@@ -265,87 +309,71 @@ def _address(path: Path, writable: bool) -> str:
 
 
 def _prepare(database: sqlite3.Connection, path: Path, writable: bool) -> None:
-    version = database.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(database)
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     new = writable and version == 0 and not tables
     if not new and not {"judgments", "failures"} <= tables:
         raise StoreError(f"{path} is not a store of judgments; use another --output")
-    if not new and version != VERSION:
+    if not new and not 1 <= version <= VERSION:
         raise StoreError(
-            f"{path} is a store of version {version}, this program reads version"
+            f"{path} is a store of version {version}, this program reads versions up to"
             f" {VERSION}; use the version that wrote it, or another --output"
         )
     if not writable:
+        database.text_factory = bytes
         return
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     if new:
-        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            for table in rows.SCHEMA:
+                database.execute(table)
+            database.execute(f"PRAGMA user_version = {VERSION}")
     problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise sqlite3.DatabaseError(problem.splitlines()[-1])
+    database.text_factory = bytes
 
 
-def _read(path: Path, database: sqlite3.Connection, key: bytes) -> Judgment | None:
-    try:
-        row = database.execute(
-            "SELECT scores, text, completions FROM judgments WHERE key = ?", (key,)
-        ).fetchone()
-    except sqlite3.Error as error:
-        raise _explained(path, error) from error
-    if row is None:
-        return None
-    try:
-        scores = tuple(json.loads(row[0]))
-        return Judgment(scores, None, _text(row[1]), _loaded(row[2]))
-    except (AttributeError, TypeError, ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
+def _version(database: sqlite3.Connection) -> int:
+    ((version,),) = database.execute("PRAGMA user_version")
+    return int(version)
 
 
-_NAMES = [each.name for each in fields(Completion)]
-_values = attrgetter(*_NAMES)
-_DEFAULTS = _values(Completion())
-_KNOWN = {*_NAMES}
-_TUPLES = {"scores", "notes"}
-_key = itemgetter(0)
+def _renew(database: sqlite3.Connection, path: Path) -> None:
+    """Upgrade a store of an earlier version; mend one with damaged failures.
+
+    These are few, and no later look-up would find them out.
+    """
+    if _version(database) < VERSION:
+        _rebuild(path, database)
+        with suppress(sqlite3.OperationalError):  # no room for it: it stays as large
+            database.execute("VACUUM")
+        return
+    if not all(_fitting(database, "failures", rows.FAILURE)):
+        _rebuild(path, database)
 
 
-def _dumped(completions: Sequence[Completion]) -> str:
-    """The completions as JSON, without what is at its default."""
-    return json.dumps([_told(completion) for completion in completions])
+def _fitting(database: sqlite3.Connection, table: str, columns: str) -> Iterator[bool]:
+    """Tell of every row of a table whether it fits its checksum."""
+    checked = f"SELECT {columns}, checksum FROM {table}"  # noqa: S608
+    return map(rows.fits, database.execute(checked))
 
 
-def _told(completion: Completion) -> dict[str, Any]:
-    values = zip(_NAMES, _values(completion), _DEFAULTS, strict=True)
-    return {name: value for name, value, default in values if value != default}
-
-
-def _loaded(dumped: str) -> tuple[Completion, ...]:
-    """The completions; a field that this version does not know is left out."""
-    return tuple([_completion(stored) for stored in json.loads(dumped)])
-
-
-def _completion(stored: Mapping[str, Any]) -> Completion:
-    values = {name: stored[name] for name in stored.keys() & _KNOWN}
-    for name in _TUPLES & values.keys():
-        values[name] = tuple(values[name])
-    return Completion(**values)
-
-
-def _storable(text: str) -> str | bytes:
-    """The text, or its bytes if a lone surrogate keeps it from being SQLite's text."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode(*_UTF8)
-    return text
-
-
-def _text(stored: str | bytes) -> str:
-    """The text that `_storable` stored."""
-    return stored.decode(*_UTF8) if isinstance(stored, bytes) else stored
+def _rebuild(path: Path, database: sqlite3.Connection) -> None:
+    """Write a store anew, and tell how many rows could not be kept."""
+    found = rebuild(database)
+    if found.damaged:
+        _log.warning(
+            "%s was damaged: %d of %d rows were not what was written; what they held"
+            " is asked anew",
+            path,
+            found.damaged,
+            found.kept + found.damaged,
+        )
 
 
 def _explained(path: Path, error: sqlite3.Error) -> StoreError:

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import old_stores
 import pytest
 from hypothesis import example as tried
 from hypothesis import given, settings
@@ -32,6 +33,7 @@ from rrm_harness.store import (
     COMMIT_SECONDS,
     RunStore,
     holds_judgments,
+    kept,
 )
 from rrm_harness.testing import example
 
@@ -133,21 +135,8 @@ def test_completions_are_kept_without_what_is_at_its_default(
         store.put(KEY, ASKED, Judgment((1.0, 0.0), completions=(completion,)))
 
     (row,) = rows(path, "judgments")
-    assert json.loads(row[-1]) == [stored]
+    assert json.loads(row[6]) == [stored]
     assert reread(path, KEY) == Judgment((1.0, 0.0), completions=(completion,))
-
-
-def test_what_a_later_version_says_of_a_completion_is_left_out(path: Path) -> None:
-    with RunStore(path) as store:
-        store.put(KEY, ASKED, A)
-    stored = json.dumps([{"text": "[[A]]", "entropy": [1, 2], "prompt_tokens": 3}])
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE judgments SET completions = ?", (stored,))
-
-    found = reread(path, KEY)
-
-    assert found is not None
-    assert found.completions == (Completion("[[A]]", prompt_tokens=3),)
 
 
 @given(key=st.binary(), id=TEXTS)
@@ -188,7 +177,9 @@ def test_a_failure_is_kept_as_evidence(path: Path) -> None:
     with RunStore(path) as store:
         store.put(KEY, ASKED, FAILED)
 
-    assert rows(path, "failures") == [(KEY, "example", "0,1", 0, "truncated", "cut", 1)]
+    ((*told, _, times),) = rows(path, "failures")
+    assert told == [KEY, "example", "0,1", 0, "truncated", "cut"]
+    assert times == 1
 
 
 def test_repeated_failures_are_counted_and_the_last_is_kept(path: Path) -> None:
@@ -196,7 +187,8 @@ def test_repeated_failures_are_counted_and_the_last_is_kept(path: Path) -> None:
         with RunStore(path) as store:
             store.put(KEY, ASKED, Judgment.failed(failure, str(failure)))
 
-    assert [row[4:] for row in rows(path, "failures")] == [("refused", "refused", 2)]
+    ((*_, kind, text, _, times),) = rows(path, "failures")
+    assert (kind, text, times) == ("refused", "refused", 2)
 
 
 @pytest.mark.parametrize("committed", [False, True])
@@ -233,29 +225,16 @@ def test_a_later_judgment_replaces_an_earlier_one(path: Path, committed: bool) -
     assert reread(path, KEY) == B
 
 
-def test_a_store_whose_rows_lie_in_their_index_is_read_and_continued(
-    path: Path,
-) -> None:
-    """Earlier stores have no row numbers; all else is the same."""
+def test_a_text_is_stored_once(path: Path) -> None:
+    said = Judgment((1.0,), text="said so", completions=(Completion("said so"),))
+    other = Judgment((1.0,), text="A", completions=(Completion("said so"),))
     with RunStore(path) as store:
-        store.put(KEY, ASKED, A)
-        store.put(OTHER, ASKED, FAILED)
-    made_by = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
-    with closing(sqlite3.connect(path)) as database:
-        for name, made in database.execute(made_by).fetchall():
-            database.execute(f"ALTER TABLE {name} RENAME TO later")
-            database.execute(f"{made} WITHOUT ROWID")
-            database.execute(f"INSERT INTO {name} SELECT * FROM later")  # noqa: S608
-            database.execute("DROP TABLE later")
-        database.commit()
+        store.put(KEY, ASKED, said)
+        store.put(OTHER, ASKED, other)
 
-    with RunStore(path) as store:
-        found = store.get(KEY, ASKED)
-        store.put(OTHER, ASKED, B)
-
-    assert found == A
-    assert reread(path, OTHER) == B
-    assert rows(path, "failures") == []
+    assert [row[5] for row in rows(path, "judgments")] == [None, "A"]
+    assert (reread(path, KEY), reread(path, OTHER)) == (said, other)
+    assert [each.text for each in kept(path)] == ["said so", "A"]
 
 
 def test_a_neighbor_is_read(path: Path, tmp_path: Path) -> None:
@@ -405,7 +384,7 @@ def foreign(path: Path) -> None:
 def foreign_of_our_version(path: Path) -> None:
     foreign(path)
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 1")
+        database.execute("PRAGMA user_version = 2")
 
 
 def of_another_version(path: Path) -> None:
@@ -510,6 +489,174 @@ def test_damage_that_is_met_while_reading_is_the_same_error(path: Path) -> None:
     assert all(str(path) in error for error in found)
 
 
+COLUMNS = {
+    "judgments": ("example", "shown", "sample", "scores", "text", "completions"),
+    "failures": ("example", "shown", "sample", "kind", "text"),
+}
+
+
+def changed(path: Path, table: str, column: str, key: bytes = KEY) -> None:
+    """Let a disk have changed a bit of a row; a number by one, a text in one letter."""
+    with closing(sqlite3.connect(path)) as database, database:
+        where = f"FROM {table} WHERE key = ?"
+        ((value,),) = database.execute(f"SELECT {column} {where}", (key,))
+        if isinstance(value, int):
+            value ^= 1
+        elif isinstance(value, bytes):
+            value = bytes([value[0] ^ 1, *value[1:]])
+        else:
+            value = value[:-1] + chr(ord(value[-1]) ^ 1)
+        put = f"UPDATE {table} SET {column} = ? WHERE key = ?"  # noqa: S608
+        database.execute(put, (value, key))
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    """A store with two judgments and a failure."""
+    said = (Completion("[[A]]"), Completion("again"))
+    with RunStore(path) as store:
+        store.put(KEY, ASKED, Judgment((1.0, 0.0), text="[[A]]", completions=said))
+        store.put(OTHER, ASKED, B)
+        store.put(b"failed", ASKED, FAILED)
+    return path
+
+
+def test_what_can_be_served_is_counted(filled: Path) -> None:
+    changed(filled, "judgments", "shown")
+
+    with RunStore(filled) as store:
+        assert store.count() == 1
+
+
+@pytest.mark.parametrize("column", COLUMNS["judgments"])
+def test_a_judgment_that_a_disk_changed_is_asked_again_and_told(
+    filled: Path, column: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    changed(filled, "judgments", column)
+
+    with RunStore(filled) as store:
+        found = store.get(KEY, ASKED)
+        store.put(KEY, ASKED, A)
+        untouched = store.get(OTHER, ASKED)
+
+    assert (found, untouched) == (None, B)
+    assert reread(filled, KEY) == A
+    (told,) = caplog.messages
+    assert f"{filled} was damaged: 1 of 3 rows" in told
+
+
+def test_a_judgment_whose_key_a_disk_changed_is_served_to_nobody(filled: Path) -> None:
+    changed(filled, "judgments", "key")
+
+    with RunStore(filled) as store:
+        found = [store.get(key, ASKED) for key in (KEY, b"jey", b"kex", OTHER)]
+
+    assert found == [None, None, None, B]
+
+
+def test_a_neighbors_judgment_that_a_disk_changed_is_asked_again_and_told(
+    filled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    changed(filled, "judgments", "scores")
+    before = filled.read_bytes()
+
+    with RunStore(tmp_path / "another.sqlite", [filled]) as store:
+        found = [store.get(key, ASKED) for key in (KEY, KEY, OTHER)]
+
+    assert found == [None, None, B]
+    assert filled.read_bytes() == before
+    assert caplog.messages == [f"{filled}: 1 rows are damaged and were done without"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [(table, column) for table, columns in COLUMNS.items() for column in columns],
+)
+def test_a_row_that_a_disk_changed_is_not_shown(
+    filled: Path, table: str, column: str
+) -> None:
+    changed(filled, table, column, KEY if table == "judgments" else b"failed")
+
+    with pytest.raises(StoreError, match=r"damaged .*run the same command again"):
+        list(kept(filled))
+
+
+def test_a_damaged_failure_is_gone_after_the_next_run(filled: Path) -> None:
+    changed(filled, "failures", "text", b"failed")
+
+    RunStore(filled).close()
+
+    assert [each.failure for each in kept(filled)] == ["", ""]
+
+
+def test_a_row_under_another_key_than_its_index_says_is_asked_again(
+    filled: Path,
+) -> None:
+    content = filled.read_bytes()
+    filled.write_bytes(content.replace(b"keyexample", b"jeyexample"))
+
+    with RunStore(filled) as store:
+        found = [store.get(key, ASKED) for key in (KEY, b"jey", OTHER)]
+        store.put(KEY, ASKED, A)
+
+    assert found == [None, None, B]
+    assert reread(filled, KEY) == A
+    assert len([*kept(filled)]) == 3
+
+
+def test_an_index_that_names_another_row_is_made_anew(path: Path) -> None:
+    with RunStore(path) as store:
+        store.put(KEY, ASKED, A)
+        store.put(OTHER, ASKED, B)
+    content = path.read_bytes()  # an entry of the index: the key, then the row's number
+    assert content.count(b"other\x02") == 1
+    path.write_bytes(content.replace(b"other\x02", b"other\x01"))
+
+    with RunStore(path) as store:
+        found = [store.get(OTHER, ASKED), store.get(KEY, ASKED)]
+
+    assert found == [B, A]
+
+
+@given(judged=st.dictionaries(st.binary(max_size=4), JUDGMENTS), failed=FAILURES)
+@settings(max_examples=30)
+@pytest.mark.parametrize("layout", old_stores.LAYOUTS.values(), ids=old_stores.LAYOUTS)
+def test_an_upgraded_store_is_what_this_version_would_have_written(
+    judged: dict[bytes, Judgment], failed: Judgment, layout: str
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store"
+        with RunStore(path) as store:
+            store.put(b"failed", ASKED, failed)
+            for key, judgment in judged.items():
+                store.put(key, ASKED, judgment)
+        today = [rows(path, "judgments"), rows(path, "failures")]
+        old_stores.as_version_1(path, layout)
+
+        RunStore(path).close()
+
+        upgraded = [rows(path, "judgments"), rows(path, "failures")]
+    assert [*map(sorted, upgraded)] == [*map(sorted, today)]
+
+
+@pytest.mark.parametrize("layout", old_stores.LAYOUTS.values(), ids=old_stores.LAYOUTS)
+def test_whoever_only_reads_a_store_of_an_earlier_version_leaves_it(
+    filled: Path, tmp_path: Path, layout: str
+) -> None:
+    shown = [*kept(filled)]
+    judgment = reread(filled, KEY)
+    old_stores.as_version_1(filled, layout)
+    before = filled.read_bytes()
+
+    with RunStore(tmp_path / "another.sqlite", [filled]) as store:
+        found = [store.get(KEY, ASKED), store.get(b"failed", ASKED)]
+
+    assert found == [judgment, None]
+    assert sorted(kept(filled)) == sorted(shown)
+    assert holds_judgments(filled)
+    assert filled.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("column", "damage"),
     [
@@ -521,23 +668,57 @@ def test_damage_that_is_met_while_reading_is_the_same_error(path: Path) -> None:
         ("completions", "'null'"),
     ],
 )
-def test_a_row_that_is_no_judgment_is_damage(
-    path: Path, tmp_path: Path, column: str, damage: str
+def test_a_row_of_an_earlier_version_that_is_no_judgment_is_not_served(
+    path: Path,
+    tmp_path: Path,
+    column: str,
+    damage: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with RunStore(path) as store:
         store.put(KEY, ASKED, A)
+    old_stores.as_version_1(path)
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(f"UPDATE judgments SET {column} = {damage}")  # noqa: S608
 
-    with RunStore(path) as store:
-        error = error_of(store, KEY)
     with RunStore(tmp_path / "another.sqlite", [path]) as store:
-        found = store.get(KEY, ASKED)
+        neighbors = store.get(KEY, ASKED)
+    found = reread(path, KEY)
 
-    assert error is not None
-    assert "is damaged" in error
-    assert len(error) < len(str(path)) + 200
-    assert found is None
+    assert (neighbors, found) == (None, None)
+    assert "1 of 1 rows were not what was written" in caplog.messages[-1]
+
+
+def test_what_is_asked_for_in_its_order_is_found_like_all_else(path: Path) -> None:
+    """What was put together is read ahead together."""
+    judged = {n.to_bytes(2): Judgment((float(n),), text="x" * n) for n in range(2000)}
+    with RunStore(path) as store:
+        for key, judgment in judged.items():
+            store.put(key, ASKED, judgment)
+
+    with RunStore(path) as store:
+        forwards = {key: store.get(key, ASKED) for key in judged}
+        backwards = {key: store.get(key, ASKED) for key in reversed(judged)}
+        missing = [store.get(n.to_bytes(3), ASKED) for n in range(100)]
+
+    assert forwards == backwards == judged
+    assert set(missing) == {None}
+
+
+def test_what_was_read_ahead_is_not_served_once_it_was_replaced(path: Path) -> None:
+    keys = [bytes([number]) for number in range(50)]
+    with RunStore(path) as store:
+        for key in keys:
+            store.put(key, ASKED, A)
+
+    with RunStore(path) as store:
+        before = [store.get(key, ASKED) for key in keys]
+        store.put(keys[7], ASKED, B)
+        store.commit()
+        after = store.get(keys[7], ASKED)
+
+    assert before == [A] * 50
+    assert after == B
 
 
 def test_a_neighbor_that_breaks_is_done_without(
