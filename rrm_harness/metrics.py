@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from rrm_harness import stats
 from rrm_harness.errors import DataError
@@ -24,8 +24,7 @@ _NONE: Mapping[str, float] = MappingProxyType({})
 NOTHING_JUDGED = stats.Interval(0.0, 1.0, "nothing was judged")
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """What one example counts for.
 
     `credit` is None when the rule leaves the example out. `low` and `high` are the
@@ -41,7 +40,7 @@ class Scored:
     high: float
     failure: Failure | None = None
     tied: bool = False
-    values: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = _NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 from rrm_harness.bias import Bias
@@ -40,7 +39,7 @@ class Tally:
         """Count an example; return its line for outcomes.jsonl."""
         row = self._rule.row(finished.example, finished.outcome)
         if row.failure in self._skipped:
-            row = replace(row, credit=None)
+            row = row._replace(credit=None)
         self._rows.append(row)
         for each in (self._conduct, self._calibration, self._bias):
             each.add(finished)
