@@ -21,17 +21,12 @@ class Held(Generic[Question]):
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Question]] = []
         self._numbers = count()
-        self._first = 0
-        self.differ = False
-        """Whether the examples are not all of one length."""
 
     def __len__(self) -> int:
         return len(self._heap)
 
     def add(self, question: Question, most: int) -> None:
         """Take in a question of an example that takes at most so many."""
-        self._first = self._first or most
-        self.differ = self.differ or most != self._first
         heappush(self._heap, (-most, next(self._numbers), question))
 
     def take(self) -> Question:

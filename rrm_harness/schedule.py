@@ -1,8 +1,9 @@
 """Drive the strategies' generators: a bounded window of examples, no round barrier.
 
 A play is advanced the moment its own answers are in, and whatever it newly asks goes
-to the engine at once; one that says how much it can use is given so much, first what
-the longest examples ask. Finished examples come out in the dataset's order.
+to the engine at once. Where examples differ in length, an engine that says how much it
+can use is given so much, first what the longest ask. Finished examples come out in the
+dataset's order.
 """
 
 from __future__ import annotations
@@ -111,8 +112,8 @@ def play_all(
     At most `window` examples are unfinished at a time, and at most BUFFER times as many
     wait for an earlier one to finish. No example is begun while the engines owe
     REQUESTS answers. An engine that asks for more than either is given more. Where
-    questions are held back, for their engine has as many as it asks for, and examples
-    are not of one length, it is AHEAD times as many of both.
+    examples differ in length, and the engine says how much it can use, the rest is held
+    back and it is AHEAD times as many of both.
     """
     try:
         yield from _played(
@@ -158,7 +159,8 @@ class _Schedule:
         self._strategy = strategy
         self._truncate = truncate
         self._capacity = answers.capacity
-        self._holds = self._capacity > 0
+        self._lengths: set[int] | None = set() if self._capacity else None
+        self._holds = False
         self._held: Held[tuple[_Running, int, Comparison]] = Held()
         self._ready: deque[_Running] = deque()
         self._unfinished = 0
@@ -171,7 +173,7 @@ class _Schedule:
 
     def has_room(self, begun: int, window: int) -> bool:
         """Whether another example may begin."""
-        ahead = AHEAD if self._holds and self._held.differ else 1
+        ahead = AHEAD if self._holds else 1
         asked = self._answers.outstanding + len(self._held)
         if asked >= max(ahead * REQUESTS, self._capacity):
             return False
@@ -180,6 +182,9 @@ class _Schedule:
         return self._unfinished < max(ahead * window, self._capacity)
 
     def start(self, running: _Running) -> None:
+        if self._lengths is not None and not self._holds:
+            self._lengths.add(self._length(running))
+            self._holds = len(self._lengths) > 1
         self._unfinished += 1
         self._ready.append(running)
         self._advance_ready()
@@ -198,6 +203,10 @@ class _Schedule:
                 self._advance(self._ready.popleft())
             else:
                 self._put(*self._held.take())
+
+    def _length(self, running: _Running) -> int:
+        """The most comparisons that a play's example can take."""
+        return self._strategy.cost(len(running.finished.example.responses))
 
     @property
     def _is_full(self) -> bool:
@@ -243,18 +252,17 @@ class _Schedule:
     def _ask_as_it_is(
         self, running: _Running, slot: int, comparison: Comparison
     ) -> None:
-        """Ask, or hold it back where the engine says how much it can use.
+        """Ask, or hold it back until it is its turn.
 
         With a second role there may be a second engine: then nothing is held, or one
         would wait until the other has less to do.
         """
         if comparison.role != "judge":
-            self._holds = False
-        if not self._holds:
+            self._lengths, self._holds = None, False
+        if self._holds:
+            self._held.add((running, slot, comparison), self._length(running))
+        else:
             self._put(running, slot, comparison)
-            return
-        most = self._strategy.cost(len(running.finished.example.responses))
-        self._held.add((running, slot, comparison), most)
 
     def _put(self, running: _Running, slot: int, comparison: Comparison) -> None:
         if self._abandoned and not running.wanted:  # while it was held

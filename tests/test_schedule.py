@@ -106,10 +106,10 @@ class Script(Strategy):
 
 @dataclass
 class Priced(Script):
-    """Plays a generator function that asks no more than twice."""
+    """Plays a generator function, and says what it asks."""
 
     def cost(self, responses: int) -> int:
-        return 2
+        return responses
 
 
 def build(spec: str) -> Strategy:
@@ -218,22 +218,25 @@ def test_an_engine_that_asks_for_more_than_the_window_is_given_more() -> None:
     assert engine.most == 12
 
 
+SHORT, LONGER = example(2, id="short"), example(3, id="longer")
+"""Examples of which a knockout asks one question, and two one after the other."""
+
+
 @given(
     responses=st.lists(st.integers(2, 9), max_size=25),
-    capacity=st.integers(1, 40),
+    capacity=st.integers(3, 40),
     arrival=st.integers(0, 99),
-    spec=st.sampled_from(
-        ["knockout", "voting,k=5", "voting,k=5,stop=abort", "elo,k=3"]
-    ),
+    spec=st.sampled_from(["knockout", "knockout,k=5", "elo,k=3"]),
 )
 def test_an_engine_that_says_how_much_it_can_use_is_given_no_more(
     responses: list[int], capacity: int, arrival: int, spec: str
 ) -> None:
-    asked = [example(most, id=str(place)) for place, most in enumerate(responses)]
+    more = [example(most, id=str(place)) for place, most in enumerate(responses)]
     found = []
     for wanted in (0, capacity):
         engine = FakeEngine(seed=arrival)
         engine.capacity = wanted
+        asked = [SHORT, LONGER, *more]
         found.append(run(asked, build(spec), FakeModelJudge(keyed), engine))
 
     assert engine.most <= capacity
@@ -246,9 +249,18 @@ def test_an_engine_has_all_that_it_can_use_until_little_is_left() -> None:
     engine = InOrder()
     engine.capacity = 7
 
+    run([SHORT, LONGER, *examples(30)], build("knockout"), engine=engine)
+
+    assert engine.log == [7] * 27 + list(range(6, 0, -1))
+
+
+def test_where_examples_are_of_one_length_an_engine_is_given_all() -> None:
+    engine = InOrder()
+    engine.capacity = 7
+
     run(examples(10), build("voting,k=5,stop=none"), engine=engine)
 
-    assert engine.log == [7] * 44 + list(range(6, 0, -1))
+    assert engine.log == list(range(50, 0, -1))
 
 
 def test_what_is_held_goes_to_the_engine_for_the_longest_example_first() -> None:
@@ -256,35 +268,31 @@ def test_what_is_held_goes_to_the_engine_for_the_longest_example_first() -> None
     engine.capacity = 1
     long = [example(8, id="long"), example(4, id="middle")]
 
-    run([*examples(3), *long, *examples(2)], build("knockout"), engine=engine)
+    run([SHORT, *long, *examples(2)], build("knockout"), engine=engine)
 
-    assert engine.log == [
-        "example-0",
-        *["long"] * 7,
-        *["middle"] * 3,
-        *["example-1", "example-2", "example-0", "example-1"],
-    ]
+    each = ["short", *["long"] * 7, *["middle"] * 3, "example-0", "example-1"]
+    assert engine.log == each
 
 
 def test_examples_of_one_length_advance_alike_where_requests_are_held() -> None:
     engine = Holding(held="nobody")
     engine.capacity = 1
+    alike = [example(4, id=f"example-{number}") for number in range(3)]
 
-    run(examples(4), build("voting,k=3,stop=exact"), FakeModelJudge(keyed), engine)
+    run([SHORT, *alike], build("knockout"), engine=engine)
 
-    first = [f"example-{number}" for number in range(4) for _ in range(2)]
-    assert engine.log[:8] == first
-    assert engine.log[8:] == sorted(engine.log[8:])
-    assert 8 < len(engine.log) < 12
+    halves = [each.id for each in alike for _ in range(2)]
+    assert engine.log == ["short", *halves, *[each.id for each in alike]]
 
 
 def test_what_a_race_has_decided_is_not_asked_if_it_was_held() -> None:
-    engine = FakeEngine()
-    engine.capacity = 1
+    engine = InOrder()
+    engine.capacity = 5
+    asked = [SHORT, LONGER, *examples(6)]
 
-    run(examples(6), build("voting,k=5,stop=abort"), engine=engine)
+    run(asked, build("elo of voting,k=5,stop=abort"), engine=engine)
 
-    assert engine.answered == 6 * 3
+    assert len(engine.log) == 3 * (1 + 3 + 6)
 
 
 def test_an_engine_may_find_out_what_it_can_use_when_it_starts() -> None:
@@ -300,9 +308,9 @@ def test_an_engine_may_find_out_what_it_can_use_when_it_starts() -> None:
 
     engine = Starting()
 
-    run(examples(20), build("single"), engine=engine)
+    run([SHORT, LONGER, *examples(20)], build("knockout"), engine=engine)
 
-    assert engine.log == [3] + [9] * 11 + list(range(8, 0, -1))
+    assert engine.log == [3] + [9] * 14 + list(range(8, 0, -1))
 
 
 def test_an_engine_does_not_wait_until_another_has_room() -> None:
@@ -316,7 +324,8 @@ def test_an_engine_does_not_wait_until_another_has_room() -> None:
         role: Bench(FakeModelJudge(first_wins), each) for role, each in engines.items()
     }
 
-    list(play_all(examples(5), Priced(both), Answers(benches)))
+    asked = [SHORT, LONGER, *examples(3)]
+    list(play_all(asked, Priced(both), Answers(benches)))
 
     assert engines["meta"].most == 5
 
