@@ -99,6 +99,8 @@ class OpenAI(Engine):
                 f"openai,timeout={self.timeout},backoff={self.backoff}: timeout is"
                 " above 0, backoff at least 0"
             )
+        under_way = self.concurrency * len(self._addresses)
+        self.capacity = 2 * under_way  # the next is there when one is done
 
     @property
     def identity(self) -> str:

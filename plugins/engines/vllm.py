@@ -30,6 +30,11 @@ from .vllm_checkpoint import adapted
 from .vllm_requests import Row, Waiting, pooling, sampling, scored, written
 from .vllm_running import Running, refusals, start
 
+MOST = 1024
+"""The most requests that vLLM runs at once if not told, on any hardware."""
+SUPPLY = 2
+"""How many times as many requests as it runs vLLM is given."""
+
 
 @dataclass
 class Vllm(Engine):
@@ -89,6 +94,7 @@ class Vllm(Engine):
                 f"vllm,gpu-memory={self.gpu_memory}: give the share of a GPU's memory"
                 " to take, above 0 and at most 1"
             )
+        self._ask_for(self.max_sequences or MOST)
 
     @cached_property
     def identity(self) -> str:
@@ -141,6 +147,10 @@ class Vllm(Engine):
             )
         return route
 
+    def _ask_for(self, most: int) -> None:
+        """Ask for twice what vLLM is supplied with: the rest is there to be sorted."""
+        self.capacity = 2 * SUPPLY * most
+
     def submit(self, ticket: int, request: Request) -> None:
         """Encode a request and let it wait.
 
@@ -174,13 +184,13 @@ class Vllm(Engine):
         return done
 
     def _supply(self, running: Running) -> list[tuple[int, Completion]]:
-        """Keep twice as many requests with vLLM as it can run; the rest stay sorted.
+        """Keep vLLM in work; what it has no use for yet stays sorted.
 
         Returns:
             What vLLM refuses to do, with its words.
         """
         refused = []
-        while self._waiting and len(self._asked) < 2 * running.most:
+        while self._waiting and len(self._asked) < SUPPLY * running.most:
             row, name = self._waiting.take(), str(next(self._names))
             try:
                 running.add(name, row.ids, self._how(row.request))
@@ -235,6 +245,7 @@ class Vllm(Engine):
                 place = adapted(models.folder(self.model), self._route, folder)
                 told = self._arguments | {"model": str(place)}
                 self._running = start(self.model.id, told, self._route)
+            self._ask_for(self._running.most)
         return self._running
 
     @property

@@ -117,6 +117,10 @@ def test_all_servers_are_asked_alike_each_up_to_the_limit(
     assert min(len(chats(each)) for each in fleet) > len(TEXTS) / 6
 
 
+def test_enough_is_asked_for_that_no_server_waits(fleet: list[FaultServer]) -> None:
+    assert engine(fleet, concurrency=4).capacity == 2 * 4 * len(fleet)
+
+
 def test_a_slow_server_is_asked_less(fleet: list[FaultServer]) -> None:
     fleet[0].always = talking(delay=0.5)
 
