@@ -19,9 +19,13 @@ DIFFERS = 1
 @click.option(
     "--published",
     metavar="JUDGE",
-    help="Measure anew what is published of this judge's model, with --dataset.",
+    help="Measure anew what is published of this judge's model.",
 )
-@click.option("--dataset", metavar="SPEC", help="The published figure's benchmark.")
+@click.option(
+    "--dataset",
+    metavar="SPEC",
+    help="The published figure's benchmark, if there are figures of several.",
+)
 @click.option("--strategy", metavar="SPEC", help="[default: published protocol]")
 @click.option(
     "--protocol", default="", metavar="TEXT", help="Words of the figure's protocol."
@@ -62,8 +66,6 @@ def reproduce(
 
     if (directory is None) == (published is None):
         raise click.UsageError("give the DIR of a run, or --published JUDGE")
-    if published is not None and dataset is None:
-        raise click.UsageError("give --dataset, the published figure's benchmark")
     place = output or Path(mkdtemp(prefix="rrm-harness-")) / "run"
     found: Replay | Remeasured
     with told_how_to_resume(place), progress(quiet) as advance:
@@ -72,7 +74,7 @@ def reproduce(
         else:
             found = remeasure(
                 str(published),
-                str(dataset),
+                dataset,
                 place,
                 protocol=protocol,
                 tolerance=tolerance / 100,

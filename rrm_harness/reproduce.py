@@ -164,7 +164,7 @@ class Remeasured:
 
 def remeasure(
     judge: str,
-    dataset: str,
+    dataset: str | None,
     output: Path,
     *,
     protocol: str = "",
@@ -175,39 +175,56 @@ def remeasure(
 
     Args:
         judge: A spec; its model's card has the figures.
-        dataset: A spec.
+        dataset: A spec; None if the card has figures of one benchmark alone.
         output: Where the run goes.
         protocol: Words of the figure's protocol, where the card has several.
         tolerance: How far apart the two may be, 0-1.
         **options: Those of `evaluate`.
 
     Raises:
-        SpecError: No such figure is in the card.
+        SpecError: No such figure is in the card, or several are and no dataset is
+            named.
         HarnessError: As `evaluate`.
     """
     figure = _published(judge, dataset, protocol)
-    result = evaluate(judge, dataset, output=output, **options)
+    asked = dataset or spec_of(figure.benchmark)
+    result = evaluate(judge, asked, output=output, **options)
     return Remeasured(figure, result, tolerance)
 
 
-def _published(judge: str, dataset: str, protocol: str) -> Published:
+def _published(judge: str, dataset: str | None, protocol: str) -> Published:
     """The card's figure of a benchmark, of the model that the judge runs."""
     built: Judge = host.default().build("judges", judge)
     model = built.runs_on.id if built.runs_on else ""
     card = models.cards().get(model)
     known = [each for each in (card.published if card else ()) if not each.measured_on]
-    name = HEADLINES.get(dataset_name(dataset), dataset_name(dataset))
-    found = [
-        each for each in known if each.benchmark == name and protocol in each.protocol
-    ]
-    if not found:
+    fitting = [each for each in known if protocol in each.protocol]
+    if dataset is not None:
+        name = dataset_name(dataset)
+        name = HEADLINES.get(name, name)
+        fitting = [each for each in fitting if each.benchmark == name]
+    if len({each.benchmark for each in fitting}) > 1:
+        names = "; ".join(dict.fromkeys(spec_of(each.benchmark) for each in fitting))
+        raise SpecError(
+            f"of {model} there are figures of several benchmarks; say which with"
+            f" --dataset: {names}"
+        )
+    if not fitting:
         there = "; ".join(f"{each.benchmark} ({each.protocol})" for each in known)
         raise SpecError(
-            f"nothing is published of {model or judge} on {name}"
+            f"nothing is published of {model or judge}"
+            f"{f' on {name}' if dataset is not None else ''}"
             f"{f' by a protocol with {protocol!r}' if protocol else ''};"
             f" there is: {there or 'nothing'}"
         )
-    return found[0]
+    return fitting[0]
+
+
+def spec_of(benchmark: str) -> str:
+    """The dataset that a card's benchmark is: `ppe math` is `ppe,subset=math`."""
+    short = (each for each, name in HEADLINES.items() if name == benchmark)
+    name, _, subset = next(short, benchmark).partition(" ")
+    return f"{name},subset={subset}" if subset else name
 
 
 def _percent(value: float | None) -> str:

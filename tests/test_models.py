@@ -9,6 +9,8 @@ import pytest
 from rrm_harness import Judge, PluginError, SpecError, host, models
 from rrm_harness.models import Card
 from rrm_harness.records import Model
+from rrm_harness.reproduce import spec_of
+from rrm_harness.specs import Spec
 
 CARDS = models.cards()
 
@@ -56,7 +58,9 @@ class TestCards:
         known = host.default().registry("datasets")
 
         assert [
-            each for each in card.published if each.benchmark.split()[0] not in known
+            each
+            for each in card.published
+            if Spec.parse(spec_of(each.benchmark)).name not in known
         ] == []
 
     def test_no_figure_is_told_twice(self, card: Card) -> None:

@@ -12,12 +12,20 @@ from rrm_harness import (
     OutputError,
     SpecError,
     evaluate,
+    models,
 )
 from rrm_harness.cli import commands
-from rrm_harness.models import Published
-from rrm_harness.reproduce import Remeasured, remeasure, replay
+from rrm_harness.models import Card, Published
+from rrm_harness.reproduce import Remeasured, remeasure, replay, spec_of
 from rrm_harness.result import Result
 from rrm_harness.testing import FakeEngine
+
+PAGE = (Path(__file__).parents[1] / "docs" / "nano.md").read_text(encoding="utf-8")
+NANO = [
+    card
+    for card in models.cards().values()
+    if card.folder and card.judge != "nano-solver"
+]
 
 
 @pytest.fixture
@@ -159,10 +167,24 @@ def test_what_nobody_published_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("judge", "said"),
+    [
+        ("rrm,size=7b", "say which with --dataset: rewardbench; "),
+        ("random", "nothing is published of random; there is: nothing"),
+    ],
+)
+def test_what_was_published_of_several_benchmarks_or_none_is_told(
+    tmp_path: Path, judge: str, said: str
+) -> None:
+    with pytest.raises(SpecError, match=said):
+        remeasure(judge, None, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
     ("asked", "said"),
     [
         ([], "give the DIR of a run, or --published JUDGE"),
-        (["--published", "rrm"], "give --dataset"),
+        (["--published", "rrm", "dir"], "give the DIR of a run, or --published JUDGE"),
     ],
 )
 def test_the_command_says_what_is_missing(asked: list[str], said: str) -> None:
@@ -170,6 +192,46 @@ def test_the_command_says_what_is_missing(asked: list[str], said: str) -> None:
 
     assert told.exit_code == 2
     assert said in told.output
+
+
+def test_a_judge_with_weights_is_run_by_a_real_engine(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    command = ["reproduce", "--published", "nano-head,size=0.03m", "--quiet"]
+    how = ["--engine", "transformers", "--output", str(tmp_path / "run")]
+
+    told = CliRunner().invoke(commands, [*command, *how])
+
+    assert told.exit_code == 0, told.output
+    assert "published: 51.10 (single, seeded order; docs/nano.md)" in told.output
+    assert "2,000 examples, 0 failed, single,order=seeded" in told.output
+    assert "the published figure lies in the measured interval." in told.output
+
+
+@pytest.mark.parametrize("card", NANO, ids=lambda card: card.id)
+def test_a_card_of_weights_that_come_along_has_the_figure_of_its_page(
+    card: Card,
+) -> None:
+    (figure,) = card.published
+    judge, _, size = card.id.rpartition("-")
+
+    name = f"| `{judge},size={size}` | 2,000 pairs | `single` |"
+    (row,) = (line for line in PAGE.splitlines() if line.startswith(name))
+    assert row.split("|")[4].strip() == f"{100 * figure.value:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "spec"),
+    [
+        ("rewardbench", "rewardbench"),
+        ("ppe math", "ppe,subset=math"),
+        ("ppe mean of MMLU-Pro, MATH, GPQA", "ppe"),
+        ("nano-arithmetic,n=2000,seed=1", "nano-arithmetic,n=2000,seed=1"),
+    ],
+)
+def test_every_figure_is_of_a_dataset_that_can_be_built(
+    benchmark: str, spec: str
+) -> None:
+    assert spec_of(benchmark) == spec
 
 
 def test_the_command_ends_with_its_verdict(run: Path, tmp_path: Path) -> None:

@@ -95,8 +95,9 @@ def circles(
 
 
 def headlines(cards: Mapping[str, Card]) -> list[str]:
-    """The benchmarks of which something is published."""
-    printed = {each.benchmark for card in cards.values() for each in card.published}
+    """The benchmarks of which something that is drawn is published."""
+    by_model = _by_model(cards.values()).values()
+    printed = {each.benchmark for figures in by_model for each in figures}
     named = {
         short for short, name in HEADLINES.items() if {name, *MEANS[name]} & printed
     }
@@ -104,9 +105,13 @@ def headlines(cards: Mapping[str, Card]) -> list[str]:
 
 
 def _by_model(cards: Iterable[Card]) -> dict[str, list[Published]]:
+    """The figures of each model, but for weights that come along.
+
+    Those were measured with this program, as the runs are that are drawn.
+    """
     figures: dict[str, list[Published]] = {}
     for card in cards:
-        for each in card.published:
+        for each in () if card.folder else card.published:
             figures.setdefault(each.measured_on or card.id, []).append(each)
     return figures
 
