@@ -203,6 +203,8 @@ class Host:
     def spec_of(self, kind: str, built: object, *, hidden: bool = False) -> str | None:
         """The spec that builds something again, None if no plugin's factory made it.
 
+        Of what a function makes and not a class, its own attribute `spec` says it.
+
         Args:
             kind: What it is: engines, judges.
             built: It.
@@ -214,7 +216,10 @@ class Host:
             for name, entry in self.registry(kind).items()
             if entry.thing is type(built)
         ]
-        return written(names[0], built, hidden=hidden) if names else None
+        if names:
+            return written(names[0], built, hidden=hidden)
+        told = getattr(built, "spec", None)
+        return told if isinstance(told, str) else None
 
     def made(self, kind: str, named: Any) -> Any:
         """Build what a spec names; hand back what is already built."""

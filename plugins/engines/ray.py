@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
+from inspect import signature
 
 from rrm_harness import (
     Completion,
@@ -101,6 +102,29 @@ class Ray(Engine):
         while not self._known:
             self._listen(self._at_work())
         return self._known
+
+    @property
+    def spec(self) -> str | None:
+        """What builds it again, the inner engine's options among its own.
+
+        None if no spec builds the inner engine.
+        """
+        inner = host.default().spec_of("engines", self._inner)
+        asked = {
+            "workers": self._workers,
+            "gpus_per_worker": self._gpus,
+            "cpus_per_worker": self._cpus,
+            "address": self._address,
+            "depth": self._depth,
+            "patience": self._patience,
+        }
+        usual = signature(type(self)).parameters
+        own = [
+            f"{name.replace('_', '-')}={value}"
+            for name, value in asked.items()
+            if value != usual[name].default
+        ]
+        return inner and ",".join([f"ray,of={inner}", *own])
 
     def submit(self, ticket: int, request: Request) -> None:
         """Queue a request; workers get it at the next `collect`, many at a time."""

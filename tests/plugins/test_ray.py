@@ -33,11 +33,13 @@ from rrm_harness import (
     evaluate,
     host,
 )
+from rrm_harness.reproduce import replay
 from rrm_harness.specs import Spec
 
 OF_SPEC: Callable[..., Engine] = host.default().lookup("engines", "ray").thing
 RAY: Callable[..., Engine] = import_module(OF_SPEC.__module__).Ray
 BOARD: Callable[..., Any] = import_module(f"{OF_SPEC.__module__}_board").Board
+JUDGE = host.default().build("judges", "rrm-nano")
 RUN = ("rrm-nano", "nano-arithmetic,n=12", "voting,k=3")
 
 
@@ -404,8 +406,31 @@ def test_a_run_writes_the_same_bytes_as_in_one_process(
     assert outcomes[0] == outcomes[1]
     assert [each.pop("seconds") > 0 for each in results] == [True, True]
     asked = [each["manifest"].pop("asked") for each in results]
-    assert asked == [{"engine": "transformers"}, {}]
+    assert asked == [{"engine": "transformers"}, {"engine": engine}]
     assert results[0] == results[1]
+
+
+def test_a_run_can_be_asked_again(nodes: ray_nodes.Nodes, tmp_path: Path) -> None:
+    engine = f"ray,of=transformers,workers=2,address={nodes.address},dtype=float32"
+    evaluate(*RUN, output=tmp_path / "first", engine=engine, limit=4)
+
+    found = replay(tmp_path / "first", tmp_path / "again")
+
+    assert found.passed
+    assert found.manifests == []
+
+
+def test_what_builds_it_again_has_the_options_that_are_not_usual() -> None:
+    of = host.default().engine("ray,of=transformers", JUDGE)
+    three = host.default().engine("ray,of=transformers,workers=3,dtype=float32", JUDGE)
+    made = RAY(partial(Echo, Path()))
+
+    found = [host.default().spec_of("engines", each) for each in (of, three, made)]
+    assert found == [
+        "ray,of=transformers",
+        "ray,of=transformers,dtype=float32,workers=3",
+        None,
+    ]
 
 
 def test_a_killed_nodes_requests_are_asked_again(
