@@ -7,6 +7,7 @@ import pytest
 import tiny_models
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import PreTrainedTokenizerFast
 
 from rrm_harness import EngineError, Message, Note, Request, chat
 
@@ -145,6 +146,42 @@ def test_half_of_a_pair_is_read_as_the_sign_of_what_is_unknown(family: str) -> N
     ids = tokens_of(family, ask("half \ud83d of a pair <|im_end|>\udc00"))
 
     assert ids == tokens_of(family, ask("half \ufffd of a pair <|im_end|>\ufffd"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@given(texts=st.lists(ANY_TEXT | st.just("a <|im_end|> b </think> c"), max_size=4))
+def test_chats_encoded_together_are_read_as_each_by_itself(
+    family: str, texts: list[str]
+) -> None:
+    tokenizer = tiny_models.tokenizer(family)
+    asked = [ask(text) for text in texts]
+    alone = [chat.encode(tokenizer, each) for each in asked]
+
+    assert chat.encode_all(tokenizer, asked) == alone
+
+
+def test_a_tokenizer_that_was_told_to_cut_and_to_pad_does_neither() -> None:
+    tokenizer, request = tiny_models.tokenizer("llama"), ask("one two three " * 9)
+    whole = chat.encode(tokenizer, request)
+
+    tokenizer.backend_tokenizer.enable_truncation(4)
+    tokenizer.backend_tokenizer.enable_padding(length=99)
+
+    assert chat.encode(tokenizer, request) == whole
+
+
+def test_a_tokenizer_with_a_way_of_its_own_goes_its_way() -> None:
+    class Shouting(PreTrainedTokenizerFast):
+        def __call__(self, text: Any = None, *others: Any, **options: Any) -> Any:
+            return super().__call__(text.upper(), *others, **options)
+
+    plain = tiny_models.tokenizer("llama")
+    plain.chat_template = "{{ messages[0]['content'] }}"
+    own = Shouting(
+        tokenizer_object=plain.backend_tokenizer, chat_template=plain.chat_template
+    )
+
+    assert chat.encode(own, ask("loud")).ids == chat.encode(plain, ask("LOUD")).ids
 
 
 def test_what_was_prefilled_ends_the_input() -> None:

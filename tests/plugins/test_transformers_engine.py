@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -388,11 +388,23 @@ def test_texts_are_packed_without_padding(tiny: Tiny) -> None:
 def test_packed_texts_score_as_they_do_alone(tiny: Tiny, head: str) -> None:
     """These heads read inside a text, at several places, and in another network."""
     asked = [VARIED[0], VARIED[4], VARIED[4], score("What?", "One.\n\nTwo.")]
-    together = answers(scorer(tiny(head), "", head), asked)
-    for one, request in zip(together, asked, strict=True):
-        (alone,) = answers(scorer(tiny(head), "", head), [request])
-        assert one.scores == pytest.approx(alone.scores, abs=1e-5)
-        assert one.attributes == pytest.approx(dict(alone.attributes), abs=1e-5)
+    running = scorer(tiny(head), "", head)
+    alone = [running.score_ids(running.tokens(each)) for each in asked]
+    for one, among in zip(alone, answers(running, asked), strict=True):
+        assert among.scores == pytest.approx(one.values, abs=1e-5)
+        assert among.attributes == pytest.approx(dict(one.attributes), abs=1e-5)
+
+
+def test_a_decoder_whose_layers_do_more_than_is_known_runs_as_it_is(tiny: Tiny) -> None:
+    running = scorer(tiny("llama_classifier"))
+    texts = [running.tokens(each) for each in VARIED[:2]]
+    network = running._crew.loaded.network
+    last = network.get_submodule("model.model.layers.1")
+    last.register_forward_hook(lambda *told: told[2] * 2 + 1)  # of the states
+    alone = [running._crew.scorer.alone(text).values[0] for text in texts]
+    anew = replace(running._crew.scorer)  # it looks at the network again
+    together = [each.values[0] for each in anew.scores(texts)]
+    assert together == pytest.approx(alone, abs=1e-5)
 
 
 def test_a_head_that_sees_both_ways_shares_nothing_and_is_given_a_mask(
