@@ -10,6 +10,7 @@
 - `limit`: the model alone over as many tokens as the texts have, given as ids in
   batches without any padding. The texts are sorted and cut into batches of so many
   tokens, the number the best of a few, and each row is as long as its batch's mean.
+  It computes all of the last layer, and the engine only what the head reads of it.
 
 Two models, float32, no GPU. Every side runs once a round, medians count. Templates and
 tokenizing are in the seconds of the engine and of the plain loop, tokenizing in those
@@ -18,7 +19,8 @@ RRM_HARNESS_DATA, or are generated. A score that differs from the engine's by mo
 1e-5 stops it.
 
 On a busy machine the clock says little. `--clock processor` counts the processor's time
-instead; give it one thread (OMP_NUM_THREADS=1), since threads that wait count too.
+instead; give it one thread (OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1), since threads that
+wait count too.
 """
 
 from __future__ import annotations
@@ -265,7 +267,8 @@ def environment(folder: Path) -> Path:
         print(f"making {folder} for {PACKAGE}; this takes minutes", flush=True)
         run = partial(subprocess.run, check=True)
         run([sys.executable, "-m", "venv", folder])
-        needs = ["setuptools<81", f"torch=={torch.__version__}", PACKAGE]
+        version, _, _ = torch.__version__.partition("+")  # an index may lack the rest
+        needs = ["setuptools<81", f"torch=={version}", PACKAGE]
         run([python, "-m", "pip", "install", "-q", *needs])
         (folder / "complete").touch()
     return python
