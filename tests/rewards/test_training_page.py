@@ -1,7 +1,10 @@
 """The page about training is true."""
 
 import re
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +22,35 @@ def test_the_first_program_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert short == same < long
 
 
-def test_every_program_compiles() -> None:
-    for program in PROGRAMS:
-        compile(program, "docs/training.md", "exec")
+def test_trl_s_program_trains(
+    tiny: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a policy, a judge and a length that a processor can do in seconds."""
+    pytest.importorskip("trl")
+    smaller = {
+        '"Qwen/Qwen3-0.6B"': repr(str(tiny("qwen2"))),
+        '"rrm,model=RRM-7B,temperature=0"': '"longest"',
+        '    engine="openai,url=http://localhost:8000/v1",\n': "",
+        'output_dir="runs/policy",': 'output_dir="runs/policy", max_steps=1,'
+        " max_completion_length=8, use_cpu=True, bf16=False, report_to=[],",
+    }
+    program = PROGRAMS[1]
+    for shown, here in smaller.items():
+        assert program.count(shown) == 1
+        program = program.replace(shown, here)
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's and TRL's own
+        done: dict[str, Any] = {}
+        exec(compile(program, "docs/training.md", "exec"), done)  # noqa: S102
+
+    (logged, *_) = done["trainer"].state.log_history
+    assert logged["rewards/longest/mean"] == pytest.approx(0, abs=1e-4)
+    assert (tmp_path / "runs" / "reward" / "judgments.sqlite").is_file()
+
+
+def test_no_program_is_left_out() -> None:
+    assert len(PROGRAMS) == 2
 
 
 def test_the_page_names_every_module() -> None:
