@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,7 @@ def _yaml(file: Path, text: str) -> Located:
     import yaml
 
     try:
-        if any(isinstance(each, yaml.AliasEvent) for each in yaml.parse(text)):
-            raise DataError(f"{file}: aliases (*name) are not read; write it out")
+        _refuse_yaml(file, yaml.parse(text))
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         lines: dict[Place, int] = {}
@@ -84,13 +83,28 @@ def _yaml(file: Path, text: str) -> Located:
     return Located(file, content, lines)
 
 
+def _refuse_yaml(file: Path, events: Iterable[Any]) -> None:
+    """Refuse what little text can make large, before it is put together.
+
+    Even to go on reading takes time with the square of the depth.
+    """
+    import yaml
+
+    depth = 0
+    for each in events:
+        depth += isinstance(each, yaml.CollectionStartEvent)
+        depth -= isinstance(each, yaml.CollectionEndEvent)
+        if isinstance(each, yaml.AliasEvent):
+            raise DataError(f"{file}: aliases (*name) are not read; write it out")
+        if depth > DEEPEST:
+            raise ValueError(f"more than {DEEPEST} levels deep")
+
+
 def _value(loader: Any, node: Any, lines: dict[Place, int], place: Place) -> Any:
     """A node's value; the lines of its parts are noted."""
     import yaml
 
     lines[place] = node.start_mark.line + 1
-    if len(place) > DEEPEST:
-        raise ValueError(f"more than {DEEPEST} levels deep")
     if isinstance(node, yaml.SequenceNode):
         return [
             _value(loader, each, lines, (*place, number))

@@ -113,6 +113,16 @@ def test_a_mistake_is_told_with_its_line_and_key(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("opened", ["[", "{a: ", "- ", "? "])
+def test_a_deep_file_is_refused_before_it_is_read_to_its_end(
+    tmp_path: Path, opened: str
+) -> None:
+    """To read it whole takes time with the square of its depth: minutes."""
+    with pytest.raises(DataError, match="more than 50 levels deep"):
+        read(tmp_path, opened * 10_000)
+
+
 def test_a_mistake_in_toml_has_its_line_too(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"study.toml, line 2, limt: .*'limit'"):
         read(tmp_path, 'output = "x"\nlimt = 3\n', "study.toml")
