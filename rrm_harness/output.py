@@ -23,6 +23,8 @@ STORE, LOCK, RECEIPT = "judgments.sqlite", ".lock", "receipt.json"
 NEIGHBORS = 32
 DIGEST = partial(blake2b, digest_size=16)
 """Of outcomes.jsonl; results.json has it, so that it is read beside no other."""
+SEALED = 2
+"""The format of results.json that has a digest of itself; there was one before."""
 
 
 class RunDirectory:
@@ -107,7 +109,7 @@ class RunDirectory:
             self._part.replace(self.path / OUTCOMES)
         except OSError as error:
             raise _unwritable(self.path / OUTCOMES, error) from error
-        write_whole(self.path / RESULTS, _dumps(results, indent=2) + "\n")
+        write_whole(self.path / RESULTS, sealed(results))
 
     def _prepare(self) -> None:
         try:
@@ -170,7 +172,7 @@ class RunDirectory:
         if source.is_file():
             told = read_json(source)
         elif (source := self.path / RESULTS).is_file():
-            told = read_json(source).get("manifest")
+            told = read_results(source).get("manifest")
         else:
             return None
         earlier = told.get("run") if isinstance(told, dict) else None
@@ -247,6 +249,31 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise OutputError(f"{path} is damaged; delete it and run again")
     return content
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Read a results.json, without the digest that says whether it is as written.
+
+    Raises:
+        OutputError: It is missing or not what we wrote.
+    """
+    content = read_json(path)
+    digest = content.pop("digest", None)
+    if content.get("format") == SEALED and digest != _digest(content):
+        raise OutputError(
+            f"{path} is damaged (it does not fit its digest); delete it and run the"
+            " same command again: no judgment is lost"
+        )
+    return content
+
+
+def sealed(results: Mapping[str, Any]) -> str:
+    """Results as JSON, with a digest of what they say, however it is laid out."""
+    return _dumps({**results, "digest": _digest(results)}, indent=2) + "\n"
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return DIGEST(_dumps(content).encode()).hexdigest()
 
 
 def read_lines(path: Path, digest: blake2b | None = None) -> Iterator[dict[str, Any]]:

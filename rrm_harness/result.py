@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rrm_harness.errors import OutputError
-from rrm_harness.output import DIGEST, OUTCOMES, RESULTS, read_json, read_lines
+from rrm_harness.output import (
+    DIGEST,
+    OUTCOMES,
+    RESULTS,
+    SEALED,
+    read_lines,
+    read_results,
+)
 
 if TYPE_CHECKING:
     import pandas
 
-FORMAT = 1
+FORMAT = SEALED
 SHAPE: Mapping[str, type] = {
     "dataset": str,
     "judge": str,
@@ -51,8 +58,8 @@ class Result:
         Raises:
             OutputError: The directory holds no finished run of this program.
         """
-        results = read_json(directory / RESULTS)
-        if results.get("format") != FORMAT:
+        results = read_results(directory / RESULTS)
+        if results.get("format") not in (1, FORMAT):
             raise OutputError(
                 f"{directory / RESULTS} is another program's or another version's; give"
                 " the --output directory of a run that this version finished"

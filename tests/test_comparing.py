@@ -24,7 +24,7 @@ from rrm_harness.comparing.paired import difference, discordance, holm, mcnemar,
 from rrm_harness.comparing.ranks import ranks
 from rrm_harness.errors import HarnessError, OutputError
 from rrm_harness.metrics import Scored
-from rrm_harness.output import DIGEST
+from rrm_harness.output import DIGEST, read_results, sealed
 from rrm_harness.report import comparison
 from rrm_harness.testing import FakeJudge
 
@@ -108,17 +108,17 @@ def rewritten(directory: Path, *lines: dict[str, Any]) -> None:
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (directory / "outcomes.jsonl").write_text(text)
     results = directory / "results.json"
-    content = json.loads(results.read_text())
+    content = read_results(results)
     content["outcomes"] = DIGEST(text.encode()).hexdigest()
-    results.write_text(json.dumps(content))
+    results.write_text(sealed(content))
 
 
 def claimed(directory: Path, key: str, value: str) -> Path:
     """Let a run's manifest say something else."""
     results = directory / "results.json"
-    content = json.loads(results.read_text())
+    content = read_results(results)
     content["manifest"]["run"][key] = value
-    results.write_text(json.dumps(content))
+    results.write_text(sealed(content))
     return directory
 
 
@@ -507,8 +507,8 @@ def test_names_cannot_command_a_terminal_nor_be_markup(tmp_path: Path) -> None:
         directories.append(tmp_path / name)
         evaluate(judging(), Pairs(), output=directories[-1], baselines=False)
         file = directories[-1] / "results.json"
-        content = {**json.loads(file.read_text()), "dataset": evil, "judge": evil}
-        file.write_text(json.dumps(content))
+        content = {**read_results(file), "dataset": evil, "judge": evil}
+        file.write_text(sealed(content))
     shown = StringIO()
 
     found = compare(directories)

@@ -103,10 +103,13 @@ def results(directory: Path) -> Json:
     return content
 
 
+PASSING = ("seconds", "cached", "digest")
+
+
 def lasting(directory: Path) -> Json:
     """Results but for what may differ from one run of a command to the next."""
     content = results(directory)
-    return {key: content[key] for key in content if key not in ("seconds", "cached")}
+    return {key: content[key] for key in content if key not in PASSING}
 
 
 def prefer(text: str) -> Callable[[Comparison], Judgment]:
@@ -122,7 +125,7 @@ def test_the_results_have_every_key_of_the_contract(folder: Path) -> None:
     evaluate("longest", "sample", output=folder)
 
     found = results(folder)
-    assert found["format"] == 1
+    assert found["format"] == 2
     assert found["forecast"] == 60
     assert found["dataset"] == "sample"
     assert found["judge"] == "longest"
@@ -146,8 +149,10 @@ def test_the_results_have_every_key_of_the_contract(folder: Path) -> None:
 def test_the_result_is_what_the_directory_holds(folder: Path) -> None:
     result = evaluate("first", "sample", output=folder)
 
-    assert json.loads(json.dumps(result.results)) == results(folder)
-    assert Result.read(folder).results == results(folder)
+    written = results(folder)
+    assert len(written.pop("digest")) == 32
+    assert json.loads(json.dumps(result.results)) == written
+    assert Result.read(folder).results == written
     assert result.accuracy == results(folder)["accuracy"]
     assert result.interval is not None
 
@@ -207,6 +212,7 @@ def test_the_same_command_again_asks_nothing_and_writes_the_same(
 ) -> None:
     evaluate("random", "sample,part=pairs", strategy, output=folder)
     before = (folder / "outcomes.jsonl").read_bytes(), lasting(folder)
+    (folder / "receipt.json").unlink()  # or it is not played again
 
     evaluate("random", "sample,part=pairs", strategy, output=folder)
 
@@ -876,7 +882,7 @@ def test_a_directory_with_another_programs_manifest_is_refused(folder: Path) -> 
         evaluate("first", Pairs(1), output=folder)
 
 
-@pytest.mark.parametrize("content", ['{"results": {}}', '{"format": 2}', "{}"])
+@pytest.mark.parametrize("content", ['{"results": {}}', '{"format": 3}', "{}"])
 def test_results_of_another_program_are_not_read(folder: Path, content: str) -> None:
     (folder / "results.json").write_text(content)
 

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from rrm_harness import BadRow, Dataset, Example, Judgment, Message, Rule, evaluate
 from rrm_harness.errors import OutputError
+from rrm_harness.output import sealed
 from rrm_harness.report import exports, leaderboard, lmeval_results
 from rrm_harness.report.cells import compact
 from rrm_harness.result import Result
@@ -76,7 +77,7 @@ def made(tmp_path: Path) -> Made:
 def called(run: Result, **changes: Any) -> Result:
     """The run under other names, in its directory too."""
     content = {**run.results, **changes}
-    (run.directory / "results.json").write_text(json.dumps(content))
+    (run.directory / "results.json").write_text(sealed(content))
     return Result.read(run.directory)
 
 

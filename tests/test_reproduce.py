@@ -16,6 +16,7 @@ from rrm_harness import (
 )
 from rrm_harness.cli import commands
 from rrm_harness.models import Card, Published
+from rrm_harness.output import read_results, sealed
 from rrm_harness.reproduce import Remeasured, remeasure, replay, spec_of
 from rrm_harness.result import Result
 from rrm_harness.testing import FakeEngine
@@ -50,8 +51,8 @@ def test_no_judgment_of_the_first_run_is_reused(run: Path, tmp_path: Path) -> No
 
 def test_what_differs_is_named(run: Path, tmp_path: Path) -> None:
     results = run / "results.json"
-    content = json.loads(results.read_text())
-    results.write_text(json.dumps({**content, "judge": "longest"}))
+    content = read_results(results)
+    results.write_text(sealed({**content, "judge": "longest"}))
 
     found = replay(run, tmp_path / "again")
 
@@ -64,9 +65,9 @@ def test_what_differs_is_named(run: Path, tmp_path: Path) -> None:
 
 def test_a_library_of_another_version_is_named(run: Path, tmp_path: Path) -> None:
     results = run / "results.json"
-    content = json.loads(results.read_text())
+    content = read_results(results)
     content["manifest"]["versions"]["numpy"] = "0.1"
-    results.write_text(json.dumps(content))
+    results.write_text(sealed(content))
 
     found = replay(run, tmp_path / "again")
 
@@ -78,9 +79,9 @@ def test_a_run_that_says_not_how_it_was_asked_is_refused(
     run: Path, tmp_path: Path
 ) -> None:
     results = run / "results.json"
-    content = json.loads(results.read_text())
+    content = read_results(results)
     del content["manifest"]["asked"]
-    results.write_text(json.dumps(content))
+    results.write_text(sealed(content))
 
     with pytest.raises(OutputError, match="run the same command again"):
         replay(run, tmp_path / "again")

@@ -1,10 +1,11 @@
 """A result as a notebook's user meets it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from rrm_harness import Result, evaluate
+from rrm_harness import OutputError, Result, evaluate
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -42,6 +43,47 @@ def test_a_notebook_runs_nothing_of_what_data_said(result: Result) -> None:
 
     assert HOSTILE not in hostile._repr_html_()
     assert "&lt;script&gt;" in hostile._repr_html_()
+
+
+def test_a_result_that_is_read_back_is_the_same(result: Result) -> None:
+    again = Result.read(result.directory)
+
+    assert json.dumps(again.results) == json.dumps(result.results)
+
+
+def test_results_of_which_a_bit_was_changed_are_refused_or_say_the_same(
+    result: Result, tmp_path: Path
+) -> None:
+    """The same: a double has more digits than it needs."""
+    written = (result.directory / "results.json").read_bytes()
+    read = []
+    for place in range(len(written)):
+        changed = bytearray(written)
+        changed[place] ^= 1 << place % 8
+        (tmp_path / "results.json").write_bytes(changed)
+        try:
+            read.append(Result.read(tmp_path).results)
+        except OutputError as error:
+            assert str(tmp_path / "results.json") in str(error)
+
+    assert all(each == result.results for each in read)
+    assert len(read) < len(written) / 1000
+
+
+def test_results_may_be_laid_out_in_another_way(result: Result, tmp_path: Path) -> None:
+    content = json.loads((result.directory / "results.json").read_text())
+    (tmp_path / "results.json").write_text(json.dumps(content, indent="\t"))
+
+    assert Result.read(tmp_path).results["n"] == 60
+
+
+def test_results_that_were_written_before_there_was_a_digest_are_read(
+    result: Result, tmp_path: Path
+) -> None:
+    before = {**result.results, "format": 1}
+    (tmp_path / "results.json").write_text(json.dumps(before))
+
+    assert Result.read(tmp_path).accuracy == result.accuracy
 
 
 def test_progress_is_shown_when_asked(

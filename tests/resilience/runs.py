@@ -16,8 +16,8 @@ from typing import Any
 
 COMMAND = str(Path(sys.executable).with_name("rrm-harness"))
 STORE = "judgments.sqlite"
-PASSING = ("seconds", "cached")
-"""What results.json says of how a run went, not of what was judged."""
+PASSING = ("seconds", "cached", "digest")
+"""What results.json says of how a run went, and of itself, not of what was judged."""
 FINISHED = [".lock", STORE, "manifest.json", "outcomes.jsonl", "results.json"]
 
 
