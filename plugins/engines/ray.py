@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from inspect import signature
+from itertools import count
 
 from rrm_harness import (
     Completion,
@@ -40,7 +41,9 @@ class Ray(Engine):
 
     The driver keeps the queue and the answers; a worker is given requests, and given
     new ones as it finishes. An idle one takes over part of what the most loaded one
-    owes. What a lost one owed is asked again; each request is answered once.
+    owes. What a lost one owed is asked again; each request is answered once. Numbers
+    of its own stand for the tickets, so that an answer that comes late is not taken
+    for that of a later request with the same ticket.
 
     Args:
         make: Makes a worker's engine; must be picklable.
@@ -82,6 +85,9 @@ class Ray(Engine):
         self._address = address
         self._patience = patience
         self._board = Board(depth)
+        self._numbers = count()
+        self._tickets: dict[int, int] = {}
+        self._open: dict[int, int] = {}
         self._depth = depth
         self.capacity = 2 * workers * depth  # the queue lasts while calls are read
         self._cluster: Cluster | None = None
@@ -128,7 +134,9 @@ class Ray(Engine):
 
     def submit(self, ticket: int, request: Request) -> None:
         """Queue a request; workers get it at the next `collect`, many at a time."""
-        self._board.add(ticket, request)
+        number = self._open[ticket] = next(self._numbers)
+        self._tickets[number] = ticket
+        self._board.add(number, request)
 
     def collect(self) -> Iterable[tuple[int, Completion]]:
         """Keep the workers busy and return what they have done.
@@ -149,11 +157,16 @@ class Ray(Engine):
 
     def cancel(self, ticket: int) -> None:
         """Forget a request; the worker that has it is told with its next call."""
-        self._board.drop(ticket)
+        number = self._open.pop(ticket, None)
+        if number is not None:
+            del self._tickets[number]
+            self._board.drop(number)
 
     def close(self) -> None:
         """End the workers, and Ray if it was started here."""
         self._board = Board(self._depth)
+        self._tickets.clear()
+        self._open.clear()
         self._inner.close()
         crew, self._crew = self._crew, None
         cluster, self._cluster = self._cluster, None
@@ -214,9 +227,15 @@ class Ray(Engine):
         """The answers that are still wanted."""
         if said.done:
             self._deaths = 0
-        for ticket, completion in said.done:
-            if self._board.answered(worker, ticket):
-                yield ticket, completion
+        for number, completion in said.done:
+            if self._board.answered(worker, number):
+                yield self._finished(number), completion
+
+    def _finished(self, number: int) -> int:
+        """The ticket of a request that is done with."""
+        ticket = self._tickets.pop(number)
+        del self._open[ticket]
+        return ticket
 
     def _admit(self, worker: int, said: Hello) -> None:
         """Let a worker join that is what the others are."""
@@ -253,8 +272,9 @@ class Ray(Engine):
                 f" rrm-harness {__version__} on every node"
             )
         text = f"{LOSSES} workers died of this request (the last: {said.reason})"
-        for ticket in self._board.lose(worker):
-            yield ticket, Completion(text, failure=Failure.ENGINE_ERROR)
+        for number in self._board.lose(worker):
+            failed = Completion(text, failure=Failure.ENGINE_ERROR)
+            yield self._finished(number), failed
         crew.hire()
 
     def _refuse_to_wait(self, crew: Crew) -> None:

@@ -362,6 +362,23 @@ def test_what_is_cancelled_is_not_answered(
     engine.close()
 
 
+def test_a_late_answer_is_not_that_of_the_next_request_with_its_ticket(
+    nodes: ray_nodes.Nodes, tmp_path: Path
+) -> None:
+    engine = crew(nodes, tmp_path, seconds=0.5)
+    for ticket in range(4):
+        engine.submit(ticket, Request((Message("user", f"old {ticket}"),)))
+    while not counts(tmp_path):  # all are at work when the first is answered
+        list(engine.collect())
+    for ticket in range(4):
+        engine.cancel(ticket)
+
+    requests = {each: Request((Message("user", f"new {each}"),)) for each in range(4)}
+
+    assert answers(engine, requests) == echoed(requests)
+    engine.close()
+
+
 def test_closing_ends_the_workers_and_their_engines(
     nodes: ray_nodes.Nodes, tmp_path: Path
 ) -> None:
