@@ -158,6 +158,16 @@ class Answers:
                     yield from self._take(engine, ticket, completion)
         self.refuse_more_failures()
 
+    def end(self) -> None:
+        """Keep all that was judged: what is made of it now may take its time.
+
+        Raises:
+            FailuresError: As many have failed as may.
+        """
+        if self._store is not None:
+            self._store.commit()
+        self.refuse_more_failures()
+
     def refuse_more_failures(self) -> None:
         """End the run once as many judgments have failed as may.
 

@@ -20,6 +20,7 @@ from rrm_harness.baselines import Baselines
 from rrm_harness.errors import SpecError
 from rrm_harness.examples import Examples
 from rrm_harness.manifest import describe
+from rrm_harness.metrics import Rule
 from rrm_harness.output import RunDirectory
 from rrm_harness.progress import Progress, following
 from rrm_harness.receipt import Receipt
@@ -98,10 +99,7 @@ def evaluate(
         "policy": (policy, policy_engine or engine),
     }
     with ExitStack() as stack:
-        benches: dict[str, Bench] = {}
-        for role, (named, runner) in asked.items():
-            if named:
-                benches[role] = _bench(role, named, runner, benches, stack)
+        benches = _benches(asked, stack)
         data = plugins.made("datasets", dataset)
         playing = plugins.made("strategies", strategy or data.protocol)
         examples = Examples.checked(data, limit, skip_bad_rows)
@@ -109,27 +107,20 @@ def evaluate(
         manifest = describe(benches, data, playing, seed, limit, too_long)
         directory = Path(output or Path(mkdtemp(prefix="rrm-harness-")) / "run")
         run = stack.enter_context(RunDirectory(directory, manifest["run"], reuse))
-        receipt = Receipt.of(
-            run,
-            manifest,
-            [data, data.rule, playing, *(bench.judge for bench in benches.values())],
-            specs=(judge, dataset, strategy, meta_judge, policy),
-            options=(baselines, skip_bad_rows),
-        )
+        built = [data, data.rule, playing, *(bench.judge for bench in benches.values())]
+        specs = (judge, dataset, strategy, meta_judge, policy)
+        receipt = Receipt.of(run, manifest, built, specs, (baselines, skip_bad_rows))
         if receipt.fits():
             return replace(Result.read(directory), finished_before=True)
 
-        skipped = [Failure.TOO_LONG] if too_long == "skip" else []
-        logits = getattr(benches["judge"].judge, "logits", True)
-        tally = Tally(data.rule, skipped, logits=logits)
+        tally = _tally(data.rule, benches["judge"].judge, too_long)
         answers = Answers(benches, run.store, max_failures)
         cut = too_long == "truncate"
         advance = stack.enter_context(following(progress))
         for finished in play_all(examples, playing, answers, seed, truncate=cut):
             run.write_outcome(tally.add(finished))
             advance(tally.examples, len(examples))
-        run.store.commit()  # what is added up now may take its time
-        answers.refuse_more_failures()
+        answers.end()
 
         trivial: dict[str, float | None] = {}
         if baselines and len(benches) == 1:  # they judge, and do nothing else
@@ -150,6 +141,18 @@ def evaluate(
         run.finish(results)
         receipt.leave()
     return Result(results, directory)
+
+
+def _benches(
+    asked: Mapping[str, tuple[str | Judge | None, str | Engine | None]],
+    stack: ExitStack,
+) -> dict[str, Bench]:
+    """Make the judges that were asked for and their engines, by role."""
+    benches: dict[str, Bench] = {}
+    for role, (judge, engine) in asked.items():
+        if judge:
+            benches[role] = _bench(role, judge, engine, benches, stack)
+    return benches
 
 
 def _bench(
@@ -177,6 +180,11 @@ def _bench(
     running = host.default().engine(engine, built)
     stack.callback(running.close)
     return Bench(built, running)
+
+
+def _tally(rule: Rule, judge: Judge, too_long: TooLong) -> Tally:
+    skipped = [Failure.TOO_LONG] if too_long == "skip" else []
+    return Tally(rule, skipped, logits=getattr(judge, "logits", True))
 
 
 def same_model(first: Judge, second: Judge) -> bool:
