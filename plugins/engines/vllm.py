@@ -94,7 +94,7 @@ class Vllm(Engine):
                 f"vllm,gpu-memory={self.gpu_memory}: give the share of a GPU's memory"
                 " to take, above 0 and at most 1"
             )
-        self._ask_for(self.max_sequences or MOST)
+        self.capacity = SUPPLY * (self.max_sequences or MOST)
 
     @cached_property
     def identity(self) -> str:
@@ -146,10 +146,6 @@ class Vllm(Engine):
                 " use --engine transformers"
             )
         return route
-
-    def _ask_for(self, most: int) -> None:
-        """Ask for twice what vLLM is supplied with: the rest is there to be sorted."""
-        self.capacity = 2 * SUPPLY * most
 
     def submit(self, ticket: int, request: Request) -> None:
         """Encode a request and let it wait.
@@ -245,7 +241,7 @@ class Vllm(Engine):
                 place = adapted(models.folder(self.model), self._route, folder)
                 told = self._arguments | {"model": str(place)}
                 self._running = start(self.model.id, told, self._route)
-            self._ask_for(self._running.most)
+            self.capacity = SUPPLY * self._running.most
         return self._running
 
     @property

@@ -306,15 +306,13 @@ def test_a_short_reply_does_not_wait_for_a_long_one(
     assert (first, second, third) == (1, 2, 0)
 
 
-def test_enough_is_asked_for_that_some_can_be_sorted(
-    start: Start, writer: Writer
-) -> None:
+def test_twice_what_runs_is_asked_for(start: Start, writer: Writer) -> None:
     engine = start(writer.folder)
     before, untold = engine.capacity, built(writer.folder, max_sequences=0)
     completions(engine, [QUESTIONS[5]])
 
-    assert engine.capacity == before == 4 * 4
-    assert untold.capacity == 4 * 1024  # until it has started and knows better
+    assert engine.capacity == before == 2 * 4
+    assert untold.capacity == 2 * 1024  # until it has started and knows better
 
 
 def test_what_is_cancelled_is_never_answered(start: Start, writer: Writer) -> None:
