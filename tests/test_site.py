@@ -1,16 +1,21 @@
 """The documentation is true: its commands are commands, and what it shows runs.
 
-In a page a `console` block and a `python` block are run, one after the other, in a
-folder of the page's own, which holds the page's blocks that have a title. All other
-commands are parsed and their specs built, for they need weights, hardware or a network.
+A page's commands and programs are run one after the other, in a folder of the page's
+own, which holds the page's blocks that have a title. A command that is no `console` is
+left out if something that it needs is not here, and `lacking` finds out what: weights,
+data of the hub, a server, a plugin or a run that the page does not make, or words that
+the reader fills in. All are parsed and their specs built, also those that are not run.
 """
 
 import contextlib
 import importlib.util
 import re
 import shlex
+import socket
+import tomllib
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +23,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from rrm_harness import hookspecs, host, models
+from rrm_harness import DataError, SpecError, hookspecs, host, models
 from rrm_harness.cli import commands
+from rrm_harness.conformance.subject import KINDS
 from rrm_harness.specs import Spec
+from rrm_harness.study_file import StudyFile
 from rrm_harness.tasks_folder import tasks
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +49,9 @@ ROLES = {
 """Which options are specs, by the names that click has for them."""
 ENGINES = {"engine": "judge", "policy_engine": "policy", "meta_engine": "meta_judge"}
 """And which of the others' models an engine runs."""
+READ = {"directories", "directory", "file"}
+"""Arguments that are runs or files to be read."""
+SHELL = ("", "sh", "console")
 WRITTEN_THERE = {"mentions", "king-of-the-hill", "reasons"}
 """Plugins that a page has the reader write."""
 
@@ -84,7 +94,7 @@ def shown(program: str) -> list[tuple[str, str]]:
         (page, shlex.join(words))
         for page in PAGES
         for block in blocks(page)
-        if block.kind in ("", "sh", "console")
+        if block.kind in SHELL
         for words in lines(block.text)
         if words[0] == program
     ]
@@ -184,25 +194,181 @@ def test_every_program_that_is_shown_is_there() -> None:
     assert [each for each in programs if not (ROOT / each).is_file()] == []
 
 
+def lacking(words: list[str]) -> str:
+    """What a command needs that is not here, in the page's folder; empty if nothing."""
+    filled_in = [
+        each for each in re.findall(r"[\w-]+", " ".join(words)) if each.isupper()
+    ]
+    if [each for each in filled_in if len(each) > 2]:
+        return f"what the reader says for {filled_in[0]}"
+    if words[1] == "serve":
+        return "somebody who ends it"
+    given = parsed(words).params
+    if words[1] == "check":
+        given["judge" if words[2] == "judge" else "plugin"] = given.get("spec")
+        if words[2] == "task":
+            given["dataset"] = words[3].removeprefix("rrm_").replace("_", "-")
+    needs = (_servers(words), _files(given), _judges(given), _datasets(given))
+    return next(chain(*needs), "")
+
+
+def _servers(words: list[str]) -> Iterator[str]:
+    for host_name, port in re.findall(r"https?://([\w.]+):(\d+)", " ".join(words)):
+        try:
+            socket.create_connection((host_name, int(port)), timeout=1).close()
+        except OSError:
+            yield f"a server at {host_name}:{port}"
+
+
+def _studied(given: dict[str, Any], kind: str) -> list[Any]:
+    """What a study's file names."""
+    file = given.get("file")
+    if not isinstance(file, Path):
+        return []
+    study = StudyFile.read(file)
+    return (
+        [*study.datasets] if kind == "datasets" else [e["judge"] for e in study.judges]
+    )
+
+
+def _judges(given: dict[str, Any]) -> Iterator[str]:
+    roles = [role for role, kind in ROLES.items() if kind == "judges"]
+    named = [spec for role in (*roles, "published") for spec in _named(given, role)]
+    for each in [*_studied(given, "judges"), *named]:
+        try:
+            model = host.default().build("judges", each).runs_on
+        except (DataError, SpecError) as error:
+            yield f"the judge {each}: {error}"
+            continue
+        card = models.cards().get(model.id) if model else None
+        if model and not Path(model.id).is_dir() and not (card and card.folder):
+            yield f"the weights of {model.id}"
+    for each in _named(given, "plugin"):
+        name = each.rpartition(":")[2]
+        if not any(name in host.default().registry(kind) for kind in KINDS):
+            yield f"the plugin {name}"
+
+
+def _datasets(given: dict[str, Any]) -> Iterator[str]:
+    for each in [*_studied(given, "datasets"), *_named(given, "dataset")]:
+        try:
+            next(iter(host.default().build("datasets", each).examples()))
+        except (DataError, SpecError) as error:
+            yield f"the data: {error}"
+
+
+def _named(given: dict[str, Any], role: str) -> list[str]:
+    """The specs of an option, or of the one that may be given often."""
+    found = given.get(role) or given.get(f"{role}s") or ()
+    if found is True:  # `figure` has a flag of a judge's option's name
+        return []
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _files(given: dict[str, Any]) -> Iterator[str]:
+    """Runs and files that are read, and not there."""
+    for name, value in given.items():
+        listed = value if isinstance(value, list | tuple) else [value]
+        for each in listed if name in READ else ():
+            if each is not None and not [*Path().glob(str(each))]:
+                yield f"{each}, which the page does not make"
+
+
+def short(words: list[str]) -> list[str]:
+    """The command as it is run here: of what a model judges, a few examples."""
+    asks = words[1] == "run" and "--engine" in words and "--limit" not in words
+    return [*words, "--limit", "4"] if asks else words
+
+
 RUN = [
     page
     for page in PAGES
-    if page not in ("README.md", "docs/training.md")  # they have tests of their own
-    and any(each.kind in ("console", "python") for each in blocks(page))
+    if any(each.kind in ("", "sh", "console", "python") for each in blocks(page))
 ]
+TESTED_APART = {"docs/training.md"}
+"""Pages whose programs have tests of their own, with a trainer."""
 
 
 @pytest.mark.parametrize("page", RUN)
 def test_what_a_page_shows_runs(page: str, tmp_path: Path) -> None:
     with contextlib.chdir(written(page, tmp_path)):
         for block in blocks(page):
-            if block.kind == "python" and not block.title:
-                program = compile(block.text, page, "exec")
-                exec(program, {"__name__": "page"})  # noqa: S102
-            for words in lines(block.text) if block.kind == "console" else ():
-                done = CliRunner().invoke(commands, [*matched(words[1:])])
+            program = block.kind == "python" and not block.title
+            if program and page not in TESTED_APART:
+                exec(compile(block.text, page, "exec"), {"__name__": "page"})  # noqa: S102
+            for words in lines(block.text) if block.kind in SHELL else ():
+                if words[0] == "rrm-harness" and (
+                    block.kind == "console" or not lacking(words)
+                ):
+                    done = CliRunner().invoke(commands, [*matched(short(words)[1:])])
 
-                assert done.exit_code == 0, (words, done.output, done.exception)
+                    assert done.exit_code == 0, (words, done.output, done.exception)
+
+
+def test_a_command_that_needs_nothing_is_not_left_out() -> None:
+    assert lacking(["rrm-harness", "list", "judges"]) == ""
+    assert (
+        lacking(shlex.split("rrm-harness run --judge rrm-nano --dataset sample")) == ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "needs"),
+    [
+        (
+            "run --judge rrm,size=7b --dataset sample",
+            "the weights of Reward-Reasoning/",
+        ),
+        ("run --judge longest --dataset rewardbench", "the data: allenai/reward-bench"),
+        ("run --judge mine --dataset sample", "the judge mine: no judges plugin"),
+        ("check plugin mine", "the plugin mine"),
+        ("check task rrm_rewardbench", "the data: allenai/reward-bench"),
+        ("check judge rrm,size=7b", "the weights of Reward-Reasoning/RRM-7B"),
+        ("run --judge longest --dataset pandalm,path=FILE", "what the reader says"),
+        ("report runs/none", "runs/none, which the page does not make"),
+        ("serve reward --judge longest", "somebody who ends it"),
+        (
+            "run --judge longest --dataset sample --engine openai,url=http://localhost:1",
+            "a server at localhost:1",
+        ),
+    ],
+)
+def test_what_a_command_lacks_is_found(
+    command: str, needs: str, tmp_path: Path
+) -> None:
+    with contextlib.chdir(tmp_path):
+        assert lacking(["rrm-harness", *shlex.split(command)]).startswith(needs)
+
+
+def test_programs_of_others_are_shown_where_there_is_a_cluster() -> None:
+    """What else is shown is ours, or has a test of its own here or in tests/install."""
+    known = {"rrm-harness", "lm_eval", "make", "pip", "pytest", "python"}
+
+    others = {
+        (page, words[0])
+        for page in PAGES
+        for block in blocks(page)
+        if block.kind in ("sh", "console")
+        for words in lines(block.text)
+        if words[0] not in known
+    }
+    assert {page for page, _ in others} <= {"docs/scale.md"}
+
+
+def test_every_extra_that_is_installed_is_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    for page, command in shown("pip"):
+        for extras in re.findall(r"(?:\.|rrm-harness)\[([\w,]+)\]", command):
+            known = {*project["optional-dependencies"]}
+            assert {*extras.split(",")} <= known, (page, command)
+
+
+def test_a_folder_that_is_installed_and_tested_is_one_that_new_writes() -> None:
+    """`pip install` of it and `pytest` are walked by test_scaffold, for each kind."""
+    for page, command in [*shown("pip"), *shown("pytest")]:
+        for name in re.findall(r"rrm-harness-([\w-]+)", command):
+            assert f"rrm-harness new {name.removeprefix('my-')} {name}" in PAGES[page]
 
 
 @pytest.mark.parametrize(
