@@ -15,6 +15,8 @@ Progress = Callable[[int, int], None]
 """Is called with the numbers of finished and of all examples."""
 SECONDS = 10
 """Between two lines."""
+REDRAWN = 0.2
+"""Seconds between two looks of a notebook's bar."""
 
 
 @contextmanager
@@ -33,7 +35,9 @@ def displayed(label: str = "judging") -> Iterator[Progress]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    if console.is_terminal or console.is_jupyter:
+    if console.is_jupyter:
+        yield _cell(label)
+    elif console.is_terminal:
         with _bar(console, label) as advance:
             yield advance
     else:
@@ -70,6 +74,31 @@ def _bar(console: Console, label: str) -> Iterator[Progress]:
             bar.update(task, completed=done, total=total, rate=rate)
 
         yield advance
+
+
+def _cell(label: str) -> Progress:
+    """A bar below the notebook's cell, of plain HTML: no widgets have to be there."""
+    from IPython.display import HTML, display
+
+    started = time.monotonic()
+    told = -REDRAWN
+    shown = display(HTML(label), display_id=True)
+
+    def advance(done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told < REDRAWN and done < total:
+            return
+        told = now
+        rate = f"{done / (now - started):,.0f}" if now > started else "–"
+        shown.update(
+            HTML(
+                f'{label} <progress value="{done}" max="{total}"></progress>'
+                f" {done:,} of {total:,}, {rate} examples/s"
+            )
+        )
+
+    return advance
 
 
 def _lines(label: str) -> Progress:
