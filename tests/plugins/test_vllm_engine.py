@@ -306,15 +306,6 @@ def test_a_short_reply_does_not_wait_for_a_long_one(
     assert (first, second, third) == (1, 2, 0)
 
 
-def test_twice_what_runs_is_asked_for(start: Start, writer: Writer) -> None:
-    engine = start(writer.folder)
-    before, untold = engine.capacity, built(writer.folder, max_sequences=0)
-    completions(engine, [QUESTIONS[5]])
-
-    assert engine.capacity == before == 2 * 4
-    assert untold.capacity == 2 * 1024  # until it has started and knows better
-
-
 def test_what_is_cancelled_is_never_answered(start: Start, writer: Writer) -> None:
     engine = start(writer.folder)
     for ticket in range(10):  # more than run at a time: some wait here
@@ -329,6 +320,15 @@ def test_what_is_cancelled_is_never_answered(start: Start, writer: Writer) -> No
 
     assert list(engine.collect()) == []
     assert sorted(got) == [10, 11]
+
+
+def test_twice_what_runs_is_asked_for(start: Start, writer: Writer) -> None:
+    engine = start(writer.folder)
+    before, untold = engine.capacity, built(writer.folder, max_sequences=0)
+    completions(engine, [QUESTIONS[3]])
+
+    assert engine.capacity == before == 2 * 4
+    assert untold.capacity == 2 * 1024  # until it has started and knows better
 
 
 def test_what_does_not_fit_is_refused_and_never_cut(
