@@ -12,11 +12,11 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from rrm_harness import store_rows as rows
 from rrm_harness.errors import StoreError
@@ -25,6 +25,7 @@ from rrm_harness.store_lookup import Lookup
 from rrm_harness.store_rebuild import VERSION, rebuild
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 COMMIT_SECONDS = 1.0
 COMMIT_ROWS = 5000
@@ -103,10 +104,10 @@ class RunStore:
         pending = self._pending.get(key)
         if pending is not None and pending[1].failure is None:
             return pending[1]
-        found = self._read(self.path, self._rows, key)
+        found = self._mending(lambda: _read(self.path, self._rows, key))
         if self._rows.damaged:
             self._mend()
-            found = self._read(self.path, self._rows, key)
+            found = _read(self.path, self._rows, key)
         if found is not None:
             return found
         for path in list(self._neighbors):
@@ -116,23 +117,22 @@ class RunStore:
                 return found
         return None
 
-    def _read(self, path: Path, lookup: Lookup, key: bytes) -> Judgment | None:
-        try:
-            row = lookup.find(key)
-            return None if row is None else rows.judgment(row)
-        except sqlite3.Error as error:
-            raise _explained(path, error) from error
-        except rows.UNREADABLE as error:
-            raise _damaged(path, str(error)) from error
-
     def _read_neighbor(self, path: Path, key: bytes) -> Judgment | None:
         """Read another run's judgment; one that cannot be read is done without."""
         try:
-            return self._read(path, self._neighbors[path], key)
+            return _read(path, self._neighbors[path], key)
         except StoreError as error:
             _log.warning("%s; going on without it", error)
             self._neighbors.pop(path).close()
             return None
+
+    def _mending(self, work: Callable[[], _T]) -> _T:
+        """Do it; where the store turns out to be damaged, mend it and do it again."""
+        try:
+            return work()
+        except _DamagedError:
+            self._mend()
+            return work()
 
     def _mend(self) -> None:
         """Write the rows that fit anew; the index can be what was damaged."""
@@ -166,21 +166,23 @@ class RunStore:
                 judged.append(rows.of_judgment(key, comparison, judgment))
             else:
                 failed.append(rows.of_failure(key, comparison, judgment))
+        self._mending(lambda: self._write(judged, failed))
+        self._rows.forget()
+        self._pending.clear()
+        self._written = time.monotonic()
+
+    def _write(self, judged: Sequence[rows.Row], failed: Sequence[rows.Row]) -> None:
+        keys = [row[:1] for row in judged]
         try:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.executemany(_PUT_JUDGMENT, judged)
                 if _holds(self.path, self._database, "failures"):
-                    self._database.executemany(
-                        "DELETE FROM failures WHERE key = ?",
-                        [row[:1] for row in judged],
-                    )
+                    delete = "DELETE FROM failures WHERE key = ?"
+                    self._database.executemany(delete, keys)
                 self._database.executemany(_PUT_FAILURE, failed)
         except sqlite3.Error as error:
             raise _explained(self.path, error) from error
-        self._rows.forget()
-        self._pending.clear()
-        self._written = time.monotonic()
 
     def close(self) -> None:
         """Commit and close."""
@@ -194,6 +196,16 @@ class RunStore:
                     told = f"{path}: {len(neighbor.damaged):,} rows"
                     _log.warning("%s are damaged and were done without", told)
             self._neighbors.clear()
+
+
+def _read(path: Path, lookup: Lookup, key: bytes) -> Judgment | None:
+    try:
+        row = lookup.find(key)
+        return None if row is None else rows.judgment(row)
+    except sqlite3.Error as error:
+        raise _explained(path, error) from error
+    except rows.UNREADABLE as error:
+        raise _damaged(path, str(error)) from error
 
 
 def holds_judgments(path: Path) -> bool:
@@ -389,8 +401,12 @@ def _explained(path: Path, error: sqlite3.Error) -> StoreError:
     return _damaged(path, str(error))
 
 
-def _damaged(path: Path, problem: str) -> StoreError:
-    return StoreError(
+class _DamagedError(StoreError):
+    """What is in the file is not what was written."""
+
+
+def _damaged(path: Path, problem: str) -> _DamagedError:
+    return _DamagedError(
         f"{path} is damaged ({problem}); move it away and run the same command again:"
         " only what it held is asked anew"
     )

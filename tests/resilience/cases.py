@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import old_stores
 import servers
 
 from . import marked
 from .killing import Case
 from .reports import ReportCase
-from .runs import Command, write_rows
+from .runs import STORE, Command, write_rows
 
 EXAMPLES = 60
 WORK = 1.5
@@ -80,7 +83,8 @@ SHARES = {
     "transformers": 12,
     "ray": 8,
     "worker": 6,
-    "report": 24,
+    "report": 12,
+    "upgrade": 12,
 }
 """Kills of each case; two hundred in all."""
 
@@ -100,6 +104,7 @@ def all_of(
         "ray, both-orders": on_ray,
         "worker of ray, both-orders": on_ray_workers,
         "report --html --csv": reports,
+        "upgrade of a store, both-orders": upgrades,
     }
     for number, (name, make) in enumerate(makers.items()):
         if only in name:
@@ -184,3 +189,35 @@ def reports(place: Place) -> ReportCase:
     if done.returncode:
         raise RuntimeError(done.stderr)
     return ReportCase(place.name, run, place.folder / "written", place.environment)
+
+
+OTHERS = 20_000
+"""Judgments of others in a store that is upgraded: a second's work."""
+
+
+def upgrades(place: Place) -> Case:
+    """A store of version 1 that holds a part of the run, which upgrades it first."""
+    both, made = STRATEGIES[1], place.folder / "made"
+    done = Command(place.words(both, "marked"), place.environment).run(made)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    case = in_process(both, place)
+    case.found = Path(shutil.copy(made / STORE, place.folder / "found"))
+    make_old(case.found)
+    return case
+
+
+def make_old(store: Path) -> None:
+    """Make a store one of version 1 with many judgments, a third of its own missing."""
+    old_stores.as_version_1(store)
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute("DELETE FROM judgments WHERE rowid % 3 = 0")
+        database.execute(
+            """
+            WITH RECURSIVE others(n) AS
+                (SELECT 1 UNION ALL SELECT n + 1 FROM others WHERE n < ?)
+            INSERT INTO judgments SELECT randomblob(16), 'other-' || n, '0,1', 0,
+                '[1.0, 0.0]', 'said ' || n, '[{"text": "said ' || n || '"}]' FROM others
+            """,
+            (OTHERS,),
+        )

@@ -57,6 +57,14 @@ def damage(file: Path, name: str, key: int) -> None:
     file.write_bytes(DAMAGES[name](file.read_bytes(), drawn))
 
 
+def flip(file: Path, key: int) -> None:
+    """Let one bit of a file be another, as a disk does that ages."""
+    content = bytearray(file.read_bytes())
+    bit = int(chance.uniform("flip", file.name, key) * 8 * len(content))
+    content[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(content)
+
+
 def torn_pages(store: Path, key: int) -> int:
     """Garble pages of a store that its WAL has as well, as a cut in a checkpoint does.
 

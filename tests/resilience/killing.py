@@ -47,6 +47,7 @@ class Killed:
     asked: int
     lost: int
     age: float
+    version: int = 0
 
 
 class End(NamedTuple):
@@ -70,6 +71,7 @@ class Case:
         lingers: Whether others may go on for a while when the command is killed.
         slow: Whether it takes so long to start that most kills would fall there.
         victim: Whom to kill other than the command: given the log, the process.
+        found: A store that lies in each run's directory before it begins.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Case:
     victim: Callable[[Path], int | None] | None = None
     traced: bool = True
     slow: bool = False
+    found: Path | None = None
     killed: list[Killed] = field(default_factory=list)
     lives: int = 0
     problems: list[str] = field(default_factory=list)
@@ -88,7 +91,7 @@ class Case:
     def live(self, kills: int) -> Case:
         """Run in peace, then be killed this often; lives that end begin anew."""
         began = time.monotonic()
-        done = self.command.run(self.peaceful)
+        done = self.command.run(self._furnished(self.peaceful))
         if done.returncode:
             raise RuntimeError(f"{self.name}: {done.stderr or done.stdout}")
         self.lasted = time.monotonic() - began
@@ -107,8 +110,15 @@ class Case:
         """Where it runs now."""
         return self.folder / f"life-{self.lives}" / "run"
 
+    def _furnished(self, output: Path) -> Path:
+        if self.found is not None:
+            output.mkdir(parents=True)
+            shutil.copy(self.found, output / STORE)
+        return output
+
     def _live_once(self, kills: int) -> None:
         self.lives += 1
+        self._furnished(self.disturbed)
         for attempt in range(LIVES):
             enough = len(self.killed) >= kills
             if self._attempt(attempt, to_the_end=enough):
@@ -167,7 +177,7 @@ class Case:
         trace = self.folder / "trace"
         tracer = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS}"]
         with_calls = self.folder / "traced" / "run"
-        if self.command.run(with_calls, *tracer).returncode:
+        if self.command.run(self._furnished(with_calls), *tracer).returncode:
             return 0
         shutil.rmtree(with_calls.parent)
         return len(CALL.findall(trace.read_text(errors="replace")))
@@ -187,7 +197,8 @@ class Case:
         if age > SECOND + SLACK:
             self.problems.append(f"{end.how}: lost an answer {age:.2f} s old")
         phase = "finishing" if whole else "judging" if times else "start-up"
-        return Killed(phase, end.how, after.integrity, len(times), lost, age)
+        version = after.version
+        return Killed(phase, end.how, after.integrity, len(times), lost, age, version)
 
     def _compare(self) -> None:
         peaceful, disturbed = self.peaceful, self.disturbed

@@ -1,24 +1,27 @@
-"""A run as a power cut leaves it, and what becomes of it.
+"""A run as a power cut leaves it, or a disk that ages, and what becomes of it.
 
-Files are cut, emptied, zeroed or garbled at drawn places. Then the same command is
-asked to go on, or a report is asked what it reads; either ends as undisturbed or is
-refused in one sentence.
+Files are cut, emptied, zeroed or garbled at drawn places, or a bit is another. Then
+the same command is asked to go on, or a report is asked what it reads; either ends as
+undisturbed or is refused in one sentence.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from rrm_harness import Completion, Result, evaluate
-from rrm_harness.errors import HarnessError, OutputError
+from rrm_harness.errors import HarnessError
+from rrm_harness.store import kept
 
-from .damage import DAMAGES, damage, torn_pages
+from .damage import DAMAGES, damage, flip, torn_pages
 from .marked import Marked, MarkedEngine
 from .runs import STORE, contents, left, write_rows
 
@@ -88,8 +91,8 @@ class Runs:
 
 
 def is_sentence(said: str) -> bool:
-    """Whether it is what a user can be told: one line that names a file of the run."""
-    named = any(name in said for name in (STORE, *JSON))
+    """Whether it is what a user can be told: one line that names a file of the run, or says whose."""
+    named = any(name in said for name in (STORE, *JSON, "holds another run"))
     return named and "\n" not in said and len(said) < 400
 
 
@@ -98,7 +101,15 @@ def told(run: Path) -> Any:
     try:
         result = Result.read(run)
         return result.results, [*result.outcomes()]
-    except OutputError as error:
+    except HarnessError as error:
+        return str(error)
+
+
+def said(run: Path) -> Any:
+    """What a page reads of what the judge wrote, or why it cannot."""
+    try:
+        return [*kept(run / STORE)]
+    except HarnessError as error:
         return str(error)
 
 
@@ -109,40 +120,84 @@ WHAT = {
     "store of a finished run": ("finished", STORE),
     **{f"{name} of a finished run": ("finished", name) for name in JSON},
 }
+Table = Iterator[tuple[str, Counter[str]]]
+Harm = Callable[[Path, int], object]
 
 
-def table(draws: int) -> Iterator[tuple[str, Counter[str]]]:
-    """Yield how damaged runs end, by what was damaged: each way, so many times."""
+def cuts(draws: int) -> Table:
+    """Yield how runs end after power cuts, by what was damaged: each way, so often."""
     with TemporaryDirectory(prefix="power-") as folder:
         runs = Runs(Path(folder))
         for name, (state, file) in WHAT.items():
-            found = Counter(
-                _ending(runs, state, file, way, draw)
-                for way in DAMAGES
-                for draw in range(draws)
-            )
+            found = _each_way(file, draws, partial(_goes_on, runs, state))
             yield f"{name}; the same command", found
         for file in JSON[1:]:
-            found = Counter(
-                _ending(runs, "finished", file, way, draw, read=True)
-                for way in DAMAGES
-                for draw in range(draws)
-            )
+            found = _each_way(file, draws, partial(_is_read, runs, told))
             yield f"{file} of a finished run; a report", found
-        found = Counter(_ending(runs, "killed", "", "", draw) for draw in range(draws))
-        yield "store in mid-checkpoint; the same command", found
+        tear = partial(_goes_on, runs, "killed", _tear)
+        yield (
+            "store in mid-checkpoint; the same command",
+            Counter(map(tear, range(draws))),
+        )
 
 
-def _ending(
-    runs: Runs, state: str, file: str, way: str, draw: int, *, read: bool = False
-) -> str:
-    run = Path(shutil.copytree(getattr(runs, state), runs.folder / "damaged"))
-    if file:
-        damage(run / file, way, draw)
-    else:
-        torn_pages(run / STORE, draw)
-    said = told(run) if read else runs.ends(run)
-    shutil.rmtree(run)
-    if said in (AS_UNDISTURBED, told(runs.finished)):
+def flips(draws: int) -> Table:
+    """Yield how runs end of which one bit is another, by what was damaged."""
+    with TemporaryDirectory(prefix="flips-") as folder:
+        runs = Runs(Path(folder))
+        for file in (STORE, JSON[0]):
+            ends = partial(_goes_on, runs, "finished", partial(_flip, file))
+            found = Counter(map(ends, range(draws)))
+            yield f"{file} of a finished run; the same command", found
+        for file, read, who in (
+            (STORE, said, "a page"),
+            (JSON[1], told, "a report"),
+            (JSON[2], told, "a report"),
+        ):
+            ends = partial(_is_read, runs, read, partial(_flip, file))
+            yield f"{file} of a finished run; {who}", Counter(map(ends, range(draws)))
+
+
+def _each_way(file: str, draws: int, ends: Callable[[Harm, int], str]) -> Counter[str]:
+    ways = [partial(_damage, file, way) for way in DAMAGES]
+    return Counter(ends(way, draw) for way in ways for draw in range(draws))
+
+
+def _damage(file: str, way: str, run: Path, draw: int) -> None:
+    damage(run / file, way, draw)
+
+
+def _tear(run: Path, draw: int) -> None:
+    torn_pages(run / STORE, draw)
+
+
+def _flip(file: str, run: Path, draw: int) -> None:
+    flip(run / file, draw)
+
+
+def _goes_on(runs: Runs, state: str, harm: Harm, draw: int) -> str:
+    """How the same command ends in a damaged directory."""
+    with _damaged(runs, state, harm, draw) as run:
+        ends = runs.ends(run)
+    if ends == AS_UNDISTURBED:
         return AS_UNDISTURBED
-    return REFUSED if is_sentence(str(said)) else WRONG
+    return REFUSED if is_sentence(ends) else WRONG
+
+
+def _is_read(runs: Runs, read: Callable[[Path], Any], harm: Harm, draw: int) -> str:
+    """What is read in the damaged directory of a finished run."""
+    with _damaged(runs, "finished", harm, draw) as run:
+        found = read(run)
+    if found == read(runs.finished):
+        return AS_UNDISTURBED
+    return REFUSED if is_sentence(str(found)) else WRONG
+
+
+@contextmanager
+def _damaged(runs: Runs, state: str, harm: Harm, draw: int) -> Iterator[Path]:
+    run = Path(shutil.copytree(getattr(runs, state), runs.folder / "damaged"))
+    try:
+        harm(run, draw)
+        yield run
+    finally:
+        shutil.rmtree(run)

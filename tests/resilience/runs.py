@@ -102,6 +102,7 @@ class Look:
     integrity: str
     judged: int
     failed: int
+    version: int = 0
 
     @property
     def kept(self) -> int:
@@ -123,14 +124,14 @@ def look(store: Path) -> Look:
             ((integrity,),) = database.execute("PRAGMA integrity_check")
             ((judged,),) = database.execute("SELECT count(*) FROM judgments")
             ((failed,),) = database.execute("SELECT total(times) FROM failures")
-            return Look(integrity, judged, int(failed))
+            ((version,),) = database.execute("PRAGMA user_version")
+            return Look(integrity, judged, int(failed), version)
 
 
 def contents(store: Path) -> list[Any]:
     """All judgments and failures, but for how often these were asked."""
-    with closing(sqlite3.connect(store)) as database:
-        judged = database.execute("SELECT * FROM judgments ORDER BY key").fetchall()
-        failed = database.execute(
-            "SELECT key, example, shown, sample, kind, text FROM failures ORDER BY key"
-        )
-        return [judged, failed.fetchall()]
+    failure = "key, example, shown, sample, kind, text, checksum"
+    with closing(sqlite3.connect(store)) as database:  # an index can be damaged
+        judged = database.execute("SELECT * FROM judgments NOT INDEXED")
+        failed = database.execute(f"SELECT {failure} FROM failures NOT INDEXED")  # noqa: S608
+        return [sorted(judged, key=repr), sorted(failed, key=repr)]

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import old_stores
 import pytest
 from resilience import marked
 from resilience.marked import Marked, MarkedEngine
@@ -24,6 +25,7 @@ from resilience.runs import (
     contents,
     is_refusal,
     left,
+    look,
     said,
     write_rows,
 )
@@ -148,6 +150,27 @@ def test_a_disk_that_fills_up_while_outcomes_are_written_is_one_sentence(
         (place / "filled").unlink()
         judge(data, run)
 
+        assert ends_as(run, undisturbed)
+
+
+@pytest.mark.parametrize("kib", [16, 100, 200])
+def test_a_disk_without_room_for_an_upgrade_is_one_sentence_and_loses_nothing(
+    data: Path, undisturbed: Path, tmp_path: Path, kib: int
+) -> None:
+    with disk(tmp_path / "disk", "64m") as place:
+        run = place / "run"
+        shutil.copytree(undisturbed, run)
+        old_stores.as_version_1(run / STORE)
+        before = look(run / STORE)
+        fill(place, kib * 1024)
+        with pytest.raises(HarnessError, match=r"full|No space|I/O"):
+            judge(data, run)
+        left = look(run / STORE)
+        (place / "filled").unlink()
+        again = judge(data, run)
+
+        assert left == before
+        assert again.results["cached"] == contents_judged(undisturbed)
         assert ends_as(run, undisturbed)
 
 

@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from resilience import cases
-from resilience.damage import DAMAGES, damage, torn_pages
+from resilience.damage import DAMAGES, damage, flip, torn_pages
 from resilience.marked import Marked, MarkedEngine
-from resilience.power import AS_UNDISTURBED, JSON, Runs, is_sentence, told
+from resilience.power import AS_UNDISTURBED, JSON, Runs, is_sentence, said, told
 from resilience.runs import FINISHED, STORE, Look, look
 
 from rrm_harness import StoreError, evaluate
@@ -24,10 +25,17 @@ from rrm_harness.testing import FakeDataset
 SHORT = 0.25
 """Of the kills that `make torture` has."""
 DRAWS = 3
+FLIPS = 25
 
 
 @pytest.mark.parametrize(
-    "name", ["process, both-orders", "http, knockout", "report --html --csv"]
+    "name",
+    [
+        "process, both-orders",
+        "http, knockout",
+        "report --html --csv",
+        "upgrade of a store, both-orders",
+    ],
 )
 def test_what_is_killed_and_continued_ends_as_if_undisturbed(
     tmp_path: Path, name: str
@@ -51,8 +59,10 @@ def killed(runs: Runs, tmp_path: Path) -> Path:
     return Path(shutil.copytree(runs.killed, tmp_path / "killed"))
 
 
-def copies(source: Path, folder: Path) -> Iterator[tuple[int, Path]]:
-    for draw in range(DRAWS):
+def copies(
+    source: Path, folder: Path, draws: int = DRAWS
+) -> Iterator[tuple[int, Path]]:
+    for draw in range(draws):
         yield draw, Path(shutil.copytree(source, folder / str(draw)))
 
 
@@ -120,6 +130,33 @@ def test_a_file_that_was_damaged_is_never_read_as_results(
         damage(run / file, name, draw)
 
         found = told(run)
+
+        assert found == whole or is_sentence(str(found)), (draw, found)
+
+
+@pytest.mark.parametrize("file", [STORE, JSON[0]])
+def test_a_bit_that_a_disk_changed_is_noticed_by_the_same_command(
+    runs: Runs, tmp_path: Path, file: str
+) -> None:
+    for draw, run in copies(runs.finished, tmp_path, FLIPS):
+        flip(run / file, draw)
+
+        found = runs.ends(run)
+
+        assert found == AS_UNDISTURBED or is_sentence(found), (draw, found)
+
+
+@pytest.mark.parametrize(
+    ("file", "read"), [(STORE, said), (JSON[1], told), (JSON[2], told)]
+)
+def test_a_bit_that_a_disk_changed_is_noticed_by_whoever_reads(
+    runs: Runs, tmp_path: Path, file: str, read: Callable[[Path], Any]
+) -> None:
+    whole = read(runs.finished)
+    for draw, run in copies(runs.finished, tmp_path, FLIPS):
+        flip(run / file, draw)
+
+        found = read(run)
 
         assert found == whole or is_sentence(str(found)), (draw, found)
 

@@ -3,11 +3,11 @@
     python tests/resilience/torture.py [--scale SHARE] [--only NAME]
 
 Every strategy with an engine in the run's own process; a server; the transformers
-engine with RRM-nano; Ray, its driver and its workers; and reports that are being
-written. After each kill the store is checked and the same command continues; what it
-ends with must be what an undisturbed run has. Then files are damaged as power cuts do,
-and runs are asked to go on. `killing.py` says what counts as asked,
-kept and lost.
+engine with RRM-nano; Ray, its driver and its workers; reports that are being written,
+and stores that are being upgraded. After each kill the store is checked and the same
+command continues; what it ends with must be what an undisturbed run has. Then files are
+damaged as power cuts do (`--only cuts`), or in one bit (`--only flips`), and runs are
+asked to go on. `killing.py` says what counts as asked, kept and lost.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class Row(NamedTuple):
 ENDS = (AS_UNDISTURBED, REFUSED, WRONG)
 DRAWS = 10
 """Of each way to damage a file."""
+FLIPS = 100
+"""Of each file of which one bit is another."""
 PHASES = ("start-up", "judging", "finishing")
 
 
@@ -85,23 +87,25 @@ def main() -> int:
     problems = [f"{row.name}: {each}" for row in rows for each in row.problems]
     print(Row("all", killed, sum(row.lives for row in rows), problems).line())
     print()
-    if not options.only:
-        problems += power_cuts()
+    for name, table in (("cuts", power.cuts(DRAWS)), ("flips", power.flips(FLIPS))):
+        if options.only in ("", name):
+            problems += damaged(table)
     print(f"\n{time.monotonic() - began:,.0f} s", *problems, sep="\n")
     return int(bool(problems))
 
 
-def power_cuts() -> list[str]:
+def damaged(table: power.Table) -> list[str]:
     """Print what becomes of damaged files; return what was wrong."""
     print("| damaged | times | as undisturbed | refused in one sentence | otherwise |")
     print("|---" * 5 + "|")
     wrong = []
-    for name, found in power.table(DRAWS):
+    for name, found in table:
         ends = [found[each] for each in (AS_UNDISTURBED, REFUSED, WRONG)]
         print(
             f"| {name} | {' | '.join(map(str, [found.total(), *ends]))} |", flush=True
         )
         wrong += [f"{name}: {found[WRONG]} ended otherwise"] * bool(found[WRONG])
+    print()
     return wrong
 
 
