@@ -104,8 +104,12 @@ def start(name: str, arguments: Mapping[str, Any], route: Route | None) -> Runni
             before.restore()
             raise
         told = {**_always(route), **arguments}
+        offline = library("vllm.usage.usage_lib", "vllm").UsageContext.LLM_CLASS
         try:
-            engine = vllm.LLMEngine.from_engine_args(vllm.EngineArgs(**told))
+            engine = vllm.LLMEngine.from_engine_args(
+                vllm.EngineArgs(**told),
+                usage_context=offline,  # with it come the large batches
+            )
         except Exception as error:
             clean_up(before)
             raise _does_not_start(name, error) from error

@@ -331,6 +331,23 @@ def test_twice_what_runs_is_asked_for(start: Start, writer: Writer) -> None:
     assert untold.capacity == 2 * 1024  # until it has started and knows better
 
 
+def test_untold_as_many_run_as_in_vllm_s_own_offline_class(
+    start: Start, writer: Writer
+) -> None:
+    """Its engine alone would take the few of an unknown use."""
+    vllm = pytest.importorskip("vllm")
+    usage = pytest.importorskip("vllm.usage.usage_lib").UsageContext
+    told = vllm.EngineArgs(
+        model=str(writer.folder), skip_tokenizer_init=True, max_model_len=1024
+    )
+    offline = told.create_engine_config(usage.LLM_CLASS).scheduler_config.max_num_seqs
+    engine = start(writer.folder, max_sequences=0)
+
+    completions(engine, [QUESTIONS[3]])
+
+    assert engine.capacity == 2 * offline
+
+
 def test_what_does_not_fit_is_refused_and_never_cut(
     start: Start, writer: Writer
 ) -> None:
