@@ -435,7 +435,8 @@ class Engine(Protocol):
 
     To construct one takes no hardware; the first `submit` or `collect` does, so that a
     mistake in the data costs no load. `capacity` is how many requests it is the faster
-    for having at once; 0 if some thousands are as good as more.
+    for having at once; 0 if some thousands are as good as more. Where examples differ
+    in length it is given no more than that, what the longest ask first.
     """
 
     capacity: int = 0
