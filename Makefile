@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
 MODELS := accelerate|mpmath|networkx|psutil|regex|safetensors|shellingham|sympy|tokenizers|torch|transformers|typer
 
-.PHONY: demo test torture test-install nano nano-weights post-train charts figures docs lint clean
+.PHONY: demo test torture test-install walk conformance nano nano-weights post-train charts figures docs lint clean
 
 demo: .venv/models
 	$(BIN)/rrm-harness demo
@@ -25,6 +25,14 @@ torture: .venv/engines
 # Bare lm_eval in every combination of installs; some ten minutes.
 test-install: .venv/engines
 	$(BIN)/python tests/install/matrix.py
+
+# A stranger's first plugin of each kind, from `rrm-harness new` to a judged benchmark, timed; some two minutes.
+walk: .venv/engines
+	$(BIN)/python tests/install/walk.py
+
+# The verdicts of docs/howto/conformance.md: all that comes along, real engines, planted faults; some five minutes.
+conformance: .venv/engines
+	OMP_NUM_THREADS=1 $(BIN)/python tests/verdicts.py
 
 # The numbers of docs/nano.md: every run's results.json in runs/nano; some twenty minutes.
 nano: .venv/models

@@ -7,6 +7,7 @@ take, and so on: what is shown is what is there. TABLES has the markers' first w
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -112,6 +113,45 @@ def promises() -> Iterator[str]:
             yield f"| {kind} | `{each.name}` | {each.promise} |"
 
 
+def verdicts() -> Iterator[str]:
+    """The conformance kit's verdicts on all that comes along, as they were recorded."""
+    yield "| plugin | kept | not tried | broken |"
+    yield "|---|--:|---|---|"
+    for plugin, said in _conformance()["built-in"].items():
+        kept = sum(each == "holds" for each in said.values())
+        rest = {name: each for name, each in said.items() if each != "holds"}
+        told = [
+            "; ".join(
+                f"`{name}`: {_cell(each.removeprefix(f'{verdict}: '))}"
+                for name, each in rest.items()
+                if each.startswith(verdict)
+            )
+            for verdict in ("skipped", "broken")
+        ]
+        yield f"| `{plugin}` | {kept} of {len(said)} | {' | '.join(told)} |"
+
+
+def faults() -> Iterator[str]:
+    """Each planted fault, the promises that were found broken, and what was said."""
+    yield "| plugin | what is wrong with it | found broken | the kit says |"
+    yield "|---|---|---|---|"
+    for each in _conformance()["planted"]:
+        names = ", ".join(f"`{name}`" for name in each["broken"])
+        said = _cell(" ".join(each["broken"].values()))
+        yield f"| `{each['plugin']}` | {each['fault']} | {names} | {said} |"
+
+
+def _conformance() -> Any:
+    """What `make conformance` recorded."""
+    return json.loads((DOCS / "conformance.json").read_text(encoding="utf-8"))
+
+
+def _cell(text: str) -> str:
+    """A text in a table's cell, with nothing in it that would be Markdown."""
+    plain = re.sub(r"([\\\[\]_*<>`{}])", r"\\\1", text.replace("|", "¦"))
+    return " ".join(plain.split())
+
+
 def listed(names: Mapping[str, Any]) -> Iterator[str]:
     """Names, each with the first line of its docstring if it has one."""
     for name, thing in names.items():
@@ -135,6 +175,8 @@ TABLES: Mapping[str, Callable[..., Iterator[str]]] = {
     "published": published,
     "costs": costs,
     "promises": promises,
+    "verdicts": verdicts,
+    "faults": faults,
     "registered": registered,
     "parsers": lambda: listed(parse.PARSERS),
     "templates": lambda: listed(dict.fromkeys(prompts.names())),

@@ -1,115 +1,72 @@
 """Every built-in judge, strategy, dataset and engine keeps what its kind promises."""
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+import verdicts
 
-from rrm_harness import host
-from rrm_harness.conformance.kit import check_subject
+from rrm_harness.conformance.kit import properties
 from rrm_harness.conformance.scripted import cases, judged
 from rrm_harness.conformance.subject import Subject, together
-from rrm_harness.testing import EXAMPLES
 
-OTHERWISE = [
-    "judges:j1,mode=scores",
-    "judges:j1,mode=verdict-scores",
-    "judges:j1,mode=pointwise",
-    "judges:llm,tie=true",
-    "judges:llm,mode=arena-hard",
-    "judges:llm,mode=rating",
-    "judges:llm,verdict=probabilities",
-    "judges:prm,aggregate=product",
-    "judges:prometheus,mode=absolute",
-    "judges:rm-r1,variant=instruct",
-    "judges:rrm-nano,thinking=none",
-    "strategies:voting,stop=none",
-    "strategies:voting,stop=abort",
-    "strategies:single,order=seeded",
-    "strategies:elo,opponents=3,rating=bradley-terry",
-    "strategies:sum-voting,k=4,meta=true",
-    "strategies:knockout of both-orders of voting,k=3",
-    "datasets:nano-arithmetic,shape=best-of-k,n=50",
-    "datasets:nano-arithmetic,shape=answers,n=20",
-    "datasets:sample,part=pairs",
-]
-"""What has other modes is tried in them too."""
-WAITING = (
-    "needs ",
-    "the judge makes no requests",
-    "the engine does not run by its name",
-)
-"""How a reason begins that a built-in one may have to be skipped, here."""
-SERVED = {"openai", "ray", "vllm"}
-"""Engines that need a server, a cluster, or a minute to start."""
-
-
-def built_in() -> list[str]:
-    return [
-        f"{kind}:{entry.name}"
-        for kind in ("judges", "strategies", "datasets")
-        for entry in host.default().registry(kind).values()
-        if entry.origin.startswith("rrm-harness:")
-    ]
-
-
-SPECS = [*built_in(), *OTHERWISE]
+TRIED = [*verdicts.built_in("judges", "strategies", "datasets"), *verdicts.OTHERWISE]
+JUDGES = [each for each in TRIED if each.startswith("judges:")]
+ENGINES = verdicts.built_in("engines")
+QUICK = ["engines:openai", "engines:transformers"]
+"""Those that start in a moment. The others start some twenty times for all promises,
+which takes minutes: `make conformance` tries them, and what it recorded is tested."""
+CANNOT_FAIL = "skipped: the judge makes no requests, so no reply of it can fail"
+"""Why a promise of a judge that is answered by nobody is not tried."""
 
 
 @pytest.fixture(scope="module")
-def subjects() -> dict[str, Subject]:
-    return dict(zip(SPECS, together(map(Subject.named, SPECS)), strict=True))
+def subjects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Subject]:
+    specs = verdicts.specs(tmp_path_factory.mktemp("data"))
+    built = together(Subject.named(each) for each in specs.values())
+    return dict(zip(specs, built, strict=True))
 
 
-def tried(subject: Subject) -> dict[str, list[str]]:
-    """What is broken, and the reasons for what was skipped."""
-    rows = [*check_subject(subject)]
-    skipped = [each.sentence for each in rows if each.verdict == "skipped"]
-    broken = [
-        f"{each.promise.name}: {each.sentence}"
-        for each in rows
-        if each.verdict == "broken"
-    ]
-    return {"broken": broken, "skipped": skipped}
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    pytest.importorskip("transformers")
+    pytest.importorskip("xllamacpp")
+    with verdicts.engines(QUICK, tmp_path_factory.mktemp("engines")) as specs:
+        yield specs
 
 
-@pytest.mark.parametrize("spec", SPECS)
+def unkept(said: verdicts.Said) -> dict[str, str]:
+    return {name: verdict for name, verdict in said.items() if verdict != "holds"}
+
+
+@pytest.mark.parametrize("spec", TRIED)
 def test_a_built_in_plugin_keeps_its_promises(
     subjects: dict[str, Subject], spec: str
 ) -> None:
-    found = tried(subjects[spec])
+    subject = subjects[spec]
 
-    assert found["broken"] == []
-    name = spec.partition(":")[2]
-    known = (*WAITING, f"{name} needs ")
-    assert [each for each in found["skipped"] if not each.startswith(known)] == []
-
-
-def test_a_built_in_engine_keeps_its_promises() -> None:
-    pytest.importorskip("transformers")
-
-    found = tried(Subject.named("transformers"))
-
-    assert found == {"broken": [], "skipped": []}
+    (said,) = verdicts.tried([subject]).values()
+    answered = subject.kind == "judges" and any(
+        each.asks for each in cases(subject.make())
+    )
+    silent = subject.kind == "judges" and not answered
+    assert unkept(said) == ({"failure-kinds": CANNOT_FAIL} if silent else {})
 
 
-def test_no_engine_is_forgotten() -> None:
-    registered = {
-        entry.name
-        for entry in host.default().registry("engines").values()
-        if entry.origin.startswith("rrm-harness:")
-    }
+@pytest.mark.parametrize("name", QUICK)
+def test_a_built_in_engine_keeps_its_promises(
+    running: dict[str, str], name: str
+) -> None:
+    (said,) = verdicts.tried([Subject.named(running[name])]).values()
 
-    assert registered == SERVED | {"transformers"}
+    assert unkept(said) == {}
 
 
-@pytest.mark.parametrize("spec", [each for each in SPECS if each[:6] == "judges"])
+@pytest.mark.parametrize("spec", JUDGES)
 def test_a_judge_that_is_answered_makes_different_scores(
     subjects: dict[str, Subject], spec: str
 ) -> None:
     """Else the properties of judges would hold of nothing."""
-    if subjects[spec].lacking:
-        pytest.skip(subjects[spec].lacking)
     judge = subjects[spec].make()
 
     for case in cases(judge):
@@ -117,44 +74,25 @@ def test_a_judge_that_is_answered_makes_different_scores(
         assert len({score for each in said for score in each.scores}) > 1
 
 
-def test_a_recipe_of_ones_own_keeps_its_promises(tmp_path: Path) -> None:
-    file = tmp_path / "judge.toml"
-    file.write_text('parser = "verdict"\nprompt = "{{ responses | join }}"\n')
+def test_the_page_s_record_has_a_verdict_on_everything() -> None:
+    """Else `make conformance` makes it anew."""
+    record = json.loads(verdicts.RECORD.read_text(encoding="utf-8"))
 
-    found = tried(Subject.named(f"recipe,file={file}"))
-
-    assert found == {"broken": [], "skipped": []}
-
-
-def test_recorded_judgments_keep_their_promises(tmp_path: Path) -> None:
-    file = tmp_path / "votes.jsonl"
-    rows = [
-        {"example": f"kit-{number}", "order": order, "scores": [1.5, -1.0, 0.5][:size]}
-        for number in range(3)
-        for size in (2, 3)
-        for order in (list(range(size)), list(range(size))[::-1])
+    assert {name: [*said] for name, said in record["built-in"].items()} == {
+        name: [each.name for each in properties(name.partition(":")[0])]
+        for name in [*TRIED, *ENGINES]
+    }
+    assert [(each["plugin"], [*each["broken"]]) for each in record["planted"]] == [
+        (spec, [name]) for spec, name in verdicts.FAULTS
     ]
-    file.write_text("\n".join(map(json.dumps, rows)))
-
-    found = tried(Subject.named(f"recorded,path={file}"))
-
-    assert found["broken"] == []
-    assert len(found["skipped"]) == 1
 
 
-def test_rows_of_ones_own_keep_their_promises(tmp_path: Path) -> None:
-    file = tmp_path / "rows.jsonl"
-    rows = [
-        {
-            "id": each.id,
-            "prompt": each.prompt[0].content,
-            "responses": each.responses,
-            "correct": each.correct,
-        }
-        for each in EXAMPLES
-    ]
-    file.write_text("\n".join(map(json.dumps, rows)))
+def test_nothing_in_the_page_s_record_is_broken() -> None:
+    record = json.loads(verdicts.RECORD.read_text(encoding="utf-8"))
 
-    found = tried(Subject.named(f"jsonl,path={file}"))
-
-    assert found == {"broken": [], "skipped": []}
+    assert [
+        (name, promise, verdict)
+        for name, said in record["built-in"].items()
+        for promise, verdict in unkept(said).items()
+        if verdict != CANNOT_FAIL
+    ] == []

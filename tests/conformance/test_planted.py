@@ -1,100 +1,46 @@
 """A plugin that breaks one promise fails by that promise's name, and by no other."""
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
+import verdicts
 
-from rrm_harness.conformance.kit import properties
-from rrm_harness.conformance.subject import KINDS
-
-SOURCE = Path(__file__).parent / "planted"
-NAMES = {
-    ("strategies", "resume"): "bad-strategy-resume",
-    ("engines", "batch-invariance"): "bad-engine-batch-invariance",
-    ("engines", "determinism"): "bad-engine-determinism",
-    ("engines", "failure-kinds"): "bad-engine-failure-kinds",
-}
-BROKEN = [
-    (f"{kind}:{NAMES.get((kind, each.name), f'bad-{each.name}')}", each.name)
-    for kind in KINDS
-    for each in properties(kind)
-] + [("judges:bad-both-orders-pointwise", "both-orders")]
-GOOD = [
-    "judges:good-reader",
-    "judges:good-writer",
-    "strategies:good-round-robin",
-    "datasets:good-two",
-    "engines:good-echo",
-]
-NOT_TRIED = {"the judge makes no requests, so no reply of it can fail"}
-PROGRAM = """
-import json, sys
-from rrm_harness.conformance.kit import check_subject
-from rrm_harness.conformance.subject import Subject, together
-subjects = together([Subject.named(each) for each in sys.argv[1:]])
-print(json.dumps({
-    each.title: {
-        tried.promise.name: (tried.verdict, tried.sentence)
-        for tried in check_subject(each)
-    }
-    for each in subjects
-}))
-"""
+NOT_TRIED = {"skipped: the judge makes no requests, so no reply of it can fail"}
+Verdicts = dict[str, verdicts.Said]
 
 
 @pytest.fixture(scope="module")
-def verdicts(
-    laid_out: Callable[[Path, str], Path],
-) -> dict[str, dict[str, tuple[str, str]]]:
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
     """Each planted plugin's verdicts, by property."""
-    specs = [*GOOD, *(spec for spec, _ in BROKEN)]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *specs],
-        env={**os.environ, "PYTHONPATH": str(laid_out(SOURCE, "planted"))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, dict[str, tuple[str, str]]] = json.loads(done.stdout)
+    found, _ = verdicts.tried_planted(tmp_path_factory.mktemp("planted"))
     return found
 
 
-@pytest.mark.parametrize(("spec", "name"), BROKEN)
+def told(said: verdicts.Said, verdict: str) -> dict[str, str]:
+    """The properties with a verdict, and what was said."""
+    return {name: text for name, text in said.items() if text.startswith(verdict)}
+
+
+@pytest.mark.parametrize(("spec", "name"), verdicts.FAULTS)
 def test_what_is_broken_and_nothing_else_is_told(
-    verdicts: dict[str, dict[str, tuple[str, str]]], spec: str, name: str
+    planted: Verdicts, spec: str, name: str
 ) -> None:
-    broken = {
-        each: sentence
-        for each, (verdict, sentence) in verdicts[spec].items()
-        if verdict == "broken"
-    }
+    broken = told(planted[spec], "broken")
 
     assert list(broken) == [name], broken
     assert "expected" in broken[name]
 
 
-@pytest.mark.parametrize("spec", [*GOOD, *(spec for spec, _ in BROKEN)])
+@pytest.mark.parametrize(
+    "spec", [*verdicts.GOOD, *(spec for spec, _ in verdicts.FAULTS)]
+)
 def test_nothing_is_left_untried_but_what_cannot_be(
-    verdicts: dict[str, dict[str, tuple[str, str]]], spec: str
+    planted: Verdicts, spec: str
 ) -> None:
-    skipped = {
-        sentence
-        for verdict, sentence in verdicts[spec].values()
-        if verdict == "skipped"
-    }
+    skipped = {*told(planted[spec], "skipped").values()}
 
-    no_rule = {"there is no rule"} if spec.endswith("rule-stated") else set()
+    no_rule = {"skipped: there is no rule"} if spec.endswith("rule-stated") else set()
     assert skipped <= NOT_TRIED | no_rule
 
 
-@pytest.mark.parametrize("spec", GOOD)
-def test_a_plugin_without_a_fault_breaks_nothing(
-    verdicts: dict[str, dict[str, tuple[str, str]]], spec: str
-) -> None:
-    assert [each for each, said in verdicts[spec].items() if said[0] == "broken"] == []
+@pytest.mark.parametrize("spec", verdicts.GOOD)
+def test_a_plugin_without_a_fault_breaks_nothing(planted: Verdicts, spec: str) -> None:
+    assert told(planted[spec], "broken") == {}
