@@ -55,7 +55,7 @@ def refuse_two_printed(asked: Mapping[str, Path | None]) -> None:
 
 def deliver(what: str, file: Path, text: str) -> None:
     """Write a file whole and say so, or print it where the file is `-`."""
-    from rrm_harness.output import write_whole
+    from rrm_harness.files import write_whole
 
     if _is_dash(file):
         click.echo(text, nl=False)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from rrm_harness.output import write_whole
+from rrm_harness.files import write_whole
 
 
 @cache

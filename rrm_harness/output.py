@@ -1,12 +1,11 @@
-"""The output directory of a run: one run, one writer, files written whole."""
+"""The output directory of a run: one run, one writer."""
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from itertools import islice
@@ -16,6 +15,7 @@ from typing import Any, Self, TextIO
 
 from rrm_harness.answers import TITLES
 from rrm_harness.errors import DataError, OutputError, SpecError
+from rrm_harness.files import dumps, read_json, write_whole
 from rrm_harness.store import RunStore, holds_judgments
 
 MANIFEST, RESULTS, OUTCOMES = "manifest.json", "results.json", "outcomes.jsonl"
@@ -88,7 +88,7 @@ class RunDirectory:
 
     def write_outcome(self, line: Mapping[str, Any]) -> None:
         """Add an example's line to outcomes.jsonl, seen once the run is finished."""
-        text = _dumps(line) + "\n"
+        text = dumps(line) + "\n"
         self._digest.update(text.encode())
         try:
             self._lines.write(text)
@@ -164,7 +164,7 @@ class RunDirectory:
                 )
 
     def _write_manifest(self) -> None:
-        write_whole(self._manifest, _dumps({"run": self._run}, indent=2) + "\n")
+        write_whole(self._manifest, dumps({"run": self._run}, indent=2) + "\n")
 
     def _earlier_run(self) -> dict[str, Any] | None:
         """What the manifest says, or without one the results; None if neither is."""
@@ -228,29 +228,6 @@ def _age(store: Path) -> tuple[float, str]:
         return 0.0, str(store)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a file of ours.
-
-    Raises:
-        OutputError: It is missing or not what we wrote.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = _DECODER.decode(text)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: {error.strerror}; give the --output directory of a finished run"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise OutputError(
-            f"{path} is damaged ({error}); delete it and run the same command again:"
-            " no judgment is lost"
-        ) from error
-    if not isinstance(content, dict):
-        raise OutputError(f"{path} is damaged; delete it and run again")
-    return content
-
-
 def read_results(path: Path) -> dict[str, Any]:
     """Read a results.json, without the digest that says whether it is as written.
 
@@ -269,86 +246,11 @@ def read_results(path: Path) -> dict[str, Any]:
 
 def sealed(results: Mapping[str, Any]) -> str:
     """Results as JSON, with a digest of what they say, however it is laid out."""
-    return _dumps({**results, "digest": _digest(results)}, indent=2) + "\n"
+    return dumps({**results, "digest": _digest(results)}, indent=2) + "\n"
 
 
 def _digest(content: Mapping[str, Any]) -> str:
-    return DIGEST(_dumps(content).encode()).hexdigest()
-
-
-def read_lines(path: Path, digest: blake2b | None = None) -> Iterator[dict[str, Any]]:
-    """Read a file of ours that has a JSON object on each line; a digest reads it too.
-
-    Raises:
-        OutputError: It is missing or not what we wrote.
-    """
-    again = "delete it and run the same command again: no judgment is lost"
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if digest is not None:
-                    digest.update(line)
-                row = _DECODER.decode(line.decode())
-                if not isinstance(row, dict):
-                    raise OutputError(f"{path}, line {number}, is damaged; {again}")
-                yield row
-    except OSError as error:
-        raise OutputError(
-            f"{path}: {error.strerror}; give the --output directory of a finished run"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise OutputError(f"{path} is damaged ({error}); {again}") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of ours")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-"""Made once: `json.loads` makes one for every line."""
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    with replaced(path) as part, part.open("wb") as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """Give a file to write beside a path, in its place at the end; make its folder.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path} is no file that can be replaced; name another")
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror or error}); name another place"
-        ) from error
-
-
-_ENCODER = json.JSONEncoder(allow_nan=False)  # to make one costs as much as a line
-
-
-def _dumps(content: Mapping[str, Any], indent: int | None = None) -> str:
-    if indent is None:
-        return _ENCODER.encode(content)
-    return json.dumps(content, indent=indent, allow_nan=False)
+    return DIGEST(dumps(content).encode()).hexdigest()
 
 
 def _asked_for(directory: Path) -> Path:

@@ -19,15 +19,8 @@ from typing import Any, Self
 
 from rrm_harness import chance
 from rrm_harness.errors import OutputError
-from rrm_harness.output import (
-    DIGEST,
-    OUTCOMES,
-    RECEIPT,
-    RESULTS,
-    RunDirectory,
-    read_json,
-    write_whole,
-)
+from rrm_harness.files import read_json, write_whole
+from rrm_harness.output import DIGEST, OUTCOMES, RECEIPT, RESULTS, RunDirectory
 from rrm_harness.result import Result
 
 OURS = __name__.partition(".")[0]

@@ -8,14 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rrm_harness.errors import OutputError
-from rrm_harness.output import (
-    DIGEST,
-    OUTCOMES,
-    RESULTS,
-    SEALED,
-    read_lines,
-    read_results,
-)
+from rrm_harness.files import read_lines
+from rrm_harness.output import DIGEST, OUTCOMES, RESULTS, SEALED, read_results
 
 if TYPE_CHECKING:
     import pandas

@@ -12,7 +12,7 @@ from typing import Any
 
 from rrm_harness import host, prompts
 from rrm_harness.errors import OutputError, SpecError
-from rrm_harness.output import write_whole
+from rrm_harness.files import write_whole
 
 PLURALS: Mapping[str, str] = {
     "judge": "judges",

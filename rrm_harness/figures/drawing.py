@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rrm_harness.errors import OutputError
-from rrm_harness.output import replaced
+from rrm_harness.files import replaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

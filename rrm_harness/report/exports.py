@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rrm_harness.output import replaced
+from rrm_harness.files import replaced
 from rrm_harness.report.leaderboard import Board, record, records
 from rrm_harness.result import Result
 

@@ -14,7 +14,8 @@ from statistics import NormalDist
 from typing import Any
 
 from rrm_harness import chance
-from rrm_harness.output import RESULTS, write_whole
+from rrm_harness.files import write_whole
+from rrm_harness.output import RESULTS
 from rrm_harness.result import Result
 from rrm_harness.stats import LEVEL
 
