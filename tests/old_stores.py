@@ -25,15 +25,16 @@ LAYOUTS = {"rows beside their index": "", "rows in their index": " WITHOUT ROWID
 
 def as_version_1(store: Path, layout: str = "") -> None:
     """Put a store of version 1 in the place of a closed one; it holds the same."""
-    with closing(sqlite3.connect(store)) as database:
-        judged = [_judged(row) for row in database.execute(_JUDGED)]
-        failed = database.execute(_FAILED).fetchall()
-    store.unlink()
-    with closing(sqlite3.connect(store)) as database:
-        database.executescript(VERSION_1.format(layout=layout))
-        database.executemany("INSERT INTO judgments VALUES (?,?,?,?,?,?,?)", judged)
-        database.executemany("INSERT INTO failures VALUES (?,?,?,?,?,?,?)", failed)
-        database.commit()
+    made = store.with_name(f"{store.name}.old")
+    row = "(?,?,?,?,?,?,?)"
+    with closing(sqlite3.connect(store)) as new, closing(sqlite3.connect(made)) as old:
+        old.executescript(VERSION_1.format(layout=layout))
+        judged = map(_judged, new.execute(_JUDGED))
+        old.executemany(f"INSERT INTO judgments VALUES {row}", judged)  # noqa: S608
+        failed = new.execute(_FAILED)
+        old.executemany(f"INSERT INTO failures VALUES {row}", failed)  # noqa: S608
+        old.commit()
+    made.replace(store)
 
 
 _JUDGED = "SELECT key, example, shown, sample, scores, text, completions FROM judgments"

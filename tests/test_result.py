@@ -1,6 +1,7 @@
 """A result as a notebook's user meets it."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,17 +57,15 @@ def test_results_of_which_a_bit_was_changed_are_refused_or_say_the_same(
 ) -> None:
     """The same: a double has more digits than it needs."""
     written = (result.directory / "results.json").read_bytes()
-    read = []
+    read: list[Result] = []
     for place in range(len(written)):
         changed = bytearray(written)
         changed[place] ^= 1 << place % 8
         (tmp_path / "results.json").write_bytes(changed)
-        try:
-            read.append(Result.read(tmp_path).results)
-        except OutputError as error:
-            assert str(tmp_path / "results.json") in str(error)
+        with suppress(OutputError):
+            read.append(Result.read(tmp_path))
 
-    assert all(each == result.results for each in read)
+    assert all(each.results == result.results for each in read)
     assert len(read) < len(written) / 1000
 
 

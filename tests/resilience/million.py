@@ -14,6 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import old_stores
+
 from rrm_harness import Comparison, Completion, Judgment, chance
 from rrm_harness.store import RunStore, holds_judgments, kept
 from rrm_harness.testing import example
@@ -25,7 +28,7 @@ def judgment(number: int) -> Judgment:
     """What a judge of a few hundred tokens says."""
     text = f"{number} " + "because of this and of that " * 20 + "[[A]]"
     said = Completion(text, prompt_tokens=700, completion_tokens=150)
-    return Judgment((1.0, 0.0), text="[[A]]", completions=(said,))
+    return Judgment((1.0, 0.0), text=text, completions=(said,))
 
 
 def key(number: int) -> bytes:
@@ -47,6 +50,17 @@ def look_up(path: Path, rows: int) -> None:
             assert store.get(key(drawn), asked) == judgment(drawn)
 
 
+def read_in_order(path: Path, rows: int) -> None:
+    asked = Comparison.of(example())
+    with RunStore(path) as store:
+        assert all(store.get(key(number), asked) for number in range(rows))
+
+
+def count(path: Path, rows: int) -> None:
+    with RunStore(path) as store:
+        assert store.count() == rows
+
+
 def read(path: Path, rows: int) -> None:
     assert sum(1 for _ in kept(path)) == rows
 
@@ -66,10 +80,15 @@ def main() -> None:
         print(f"| {rows:,} judgments | processor, s | clock, s |\n|---|---|---|")
         timed("put and committed", fill, path, rows)
         timed("opened to write, checked and closed", lambda: RunStore(path).close())
+        timed("counted, each with its checksum", count, path, rows)
         timed("opened to see whether it holds any", holds_judgments, path)
         timed(f"opened and {LOOKED_UP:,} drawn ones looked up", look_up, path, rows)
+        timed("opened and all looked up, as by the same run", read_in_order, path, rows)
         timed("read whole, as a page does", read, path, rows)
         print(f"\n{path.stat().st_size / 2**20:,.0f} MiB")
+        old_stores.as_version_1(path)
+        print(f"{path.stat().st_size / 2**20:,.0f} MiB as version 1\n")
+        timed("opened by an upgrade", lambda: RunStore(path).close())
 
 
 if __name__ == "__main__":

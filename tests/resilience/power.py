@@ -91,7 +91,7 @@ class Runs:
 
 
 def is_sentence(said: str) -> bool:
-    """Whether it is what a user can be told: one line that names a file of the run, or says whose."""
+    """Whether a user can be told it: one line with a file or whose run it is."""
     named = any(name in said for name in (STORE, *JSON, "holds another run"))
     return named and "\n" not in said and len(said) < 400
 
@@ -120,6 +120,7 @@ WHAT = {
     "store of a finished run": ("finished", STORE),
     **{f"{name} of a finished run": ("finished", name) for name in JSON},
 }
+CALLED = {STORE: "store"}
 Table = Iterator[tuple[str, Counter[str]]]
 Harm = Callable[[Path, int], object]
 
@@ -148,14 +149,15 @@ def flips(draws: int) -> Table:
         for file in (STORE, JSON[0]):
             ends = partial(_goes_on, runs, "finished", partial(_flip, file))
             found = Counter(map(ends, range(draws)))
-            yield f"{file} of a finished run; the same command", found
+            yield f"{CALLED.get(file, file)} of a finished run; the same command", found
         for file, read, who in (
             (STORE, said, "a page"),
             (JSON[1], told, "a report"),
             (JSON[2], told, "a report"),
         ):
             ends = partial(_is_read, runs, read, partial(_flip, file))
-            yield f"{file} of a finished run; {who}", Counter(map(ends, range(draws)))
+            name = f"{CALLED.get(file, file)} of a finished run; {who}"
+            yield name, Counter(map(ends, range(draws)))
 
 
 def _each_way(file: str, draws: int, ends: Callable[[Harm, int], str]) -> Counter[str]:
