@@ -173,7 +173,7 @@ def demo(output: Path) -> None:
     show(runs)
     click.echo(
         "\naccuracy: percent; worst–best: had all failures been wrong, or right;"
-        "\ncached: judgments that an earlier row or the demo before had paid for."
+        "\ncached: judgments that an earlier row had paid for."
         "\n\nThe pairs have one right answer of two, best-of-k one to seven of eight;"
         "\nwhere it stands and how long it is tells nothing, so judges that read"
         "\nnothing stay near chance."
