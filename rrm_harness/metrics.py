@@ -87,10 +87,7 @@ class Rule:
     def row(self, example: Example, outcome: Outcome) -> Scored:
         """Score one example."""
         credit = self.credit(example, outcome)
-        if credit is None or outcome.failure is not None or outcome.uncertain:
-            low, high = self.credit_bounds(example, outcome)
-        else:
-            low = high = credit
+        low, high = self.credit_bounds(example, outcome)
         return Scored(
             example.id,
             example.subset,
