@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from sys import float_info
 from typing import Protocol
 
 from rrm_harness.records import Comparison, Failure, Judgment, Outcome
+
+LARGEST = float_info.max
 
 
 class Uncertain(Protocol):
@@ -64,11 +67,12 @@ def any_uncertain(outcomes: Iterable[Uncertain]) -> bool:
 
 
 def sum_scores(outcomes: Iterable[Outcome], weight: float = 1.0) -> dict[int, float]:
-    """Add the scores of each response."""
+    """Add the scores of each response; a sum stays within the finite numbers."""
     total: dict[int, float] = {}
     for outcome in outcomes:
         for index, score in outcome.scores.items():
-            total[index] = total.get(index, 0.0) + weight * score
+            added = total.get(index, 0.0) + weight * score
+            total[index] = max(-LARGEST, min(LARGEST, added))
     return total
 
 

@@ -13,6 +13,7 @@ from rrm_harness import (
     Strategy,
     hookimpl,
 )
+from rrm_harness.outcomes import outcome_of, sum_scores
 
 from .voting import refuse_votes
 
@@ -62,10 +63,7 @@ class SumVoting(Strategy):
         notes = {"samples": len(samples)}
         if not samples:
             return Outcome(failure=failures[0].failure, notes=notes)
-        scores = dict.fromkeys(comparison.order, 0.0)
-        for shown, judgment in samples:
-            for index, score in zip(shown.order, judgment.scores, strict=True):
-                scores[index] += score
+        scores = sum_scores(outcome_of(*sample) for sample in samples)
         return Outcome(scores, uncertain=bool(failures), notes=notes)
 
     def _filter(self, samples: list[tuple[Comparison, Judgment]]) -> Play:

@@ -1,6 +1,7 @@
 """The strategy `sum-voting`: scores summed over samples, with a meta judge or not."""
 
 from collections.abc import Callable
+from sys import float_info
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,17 @@ def test_scores_are_summed_over_the_samples(
 
     totals = [sum(column) for column in zip(*rows, strict=True)]
     assert outcome.scores == dict(enumerate(totals))
+
+
+def test_a_sum_past_the_largest_number_is_that_number() -> None:
+    rows = [(1e308, -1e308), (1e308, -1e308), (0.0, 1.0)]
+
+    outcome = play(
+        build("sum-voting,k=3,order=given"), example(2), by_sample(graded(rows))
+    )
+
+    assert outcome.scores == {0: float_info.max, 1: -float_info.max}
+    assert outcome.winners == (0,)
 
 
 def test_scores_follow_the_responses_through_shuffled_orders() -> None:
