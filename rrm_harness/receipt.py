@@ -14,6 +14,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +25,8 @@ from rrm_harness.output import DIGEST, OUTCOMES, RECEIPT, RESULTS, RunDirectory
 from rrm_harness.result import Result
 
 OURS = __name__.partition(".")[0]
+BESIDE = ("plugins", "tasks", "templates")
+"""Packages of ours whose folders may lie beside the first."""
 CHUNK = 1 << 20
 
 
@@ -130,14 +133,18 @@ def _is_installed(package: str) -> bool:
 
 
 def _code(package: str) -> set[Path]:
-    """The files of a package, as far as its folders are known by now."""
+    """The files of a package, imported yet or not; none of one that has no place."""
+    parts = [f"{OURS}.{each}" for each in BESIDE] if package == OURS else []
     files: set[Path] = set()
-    for name, module in [*sys.modules.items()]:
-        if name.partition(".")[0] == package:
-            for folder in getattr(module, "__path__", ()):
-                files.update(Path(folder).rglob("*.py"))
-            if file := getattr(module, "__file__", None):
-                files.add(Path(file))
+    for name in (package, *parts):
+        try:
+            found = find_spec(name)
+        except (ImportError, ValueError):  # of a program that is run, for one
+            continue
+        for folder in (found and found.submodule_search_locations) or ():
+            files.update(Path(folder).rglob("*.py"))
+        if found and found.has_location and found.origin:
+            files.add(Path(found.origin))
     return files
 
 

@@ -303,6 +303,8 @@ def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
                 _renew(database, path)
         except sqlite3.Error as error:
             raise _explained(path, error) from error
+        except UnicodeDecodeError as error:  # SQLite's words, with a name it found
+            raise _damaged(path, "its table of contents is not UTF-8") from error
         on_error.pop_all()
     return database
 

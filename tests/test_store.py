@@ -837,3 +837,17 @@ class StoreMachine(RuleBasedStateMachine):
 
 TestStoreLikeADictionary = StoreMachine.TestCase
 TestStoreLikeADictionary.settings = settings(max_examples=25, stateful_step_count=20)
+
+
+def test_a_store_whose_table_of_contents_is_damaged_is_a_sentence_or_a_store(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "judgments.sqlite"
+    RunStore(path).close()
+    whole = path.read_bytes()
+    name = b"sqlite_autoindex_failures_1"
+    assert name in whole
+    path.write_bytes(whole.replace(name, name[:-1] + b"\x80"))
+
+    with pytest.raises(StoreError, match=re.escape(str(path))):
+        RunStore(path)
