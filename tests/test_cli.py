@@ -824,7 +824,10 @@ class TestTheDemo:
     def test_the_second_time_shows_the_same(self, demos: list[str]) -> None:
         first, second = map(self.rows, demos)
 
-        assert first == second
+        def told(rows: dict[Any, list[str]]) -> list[list[str]]:
+            return [row[:6] for row in rows.values()]  # a failure is asked again
+
+        assert told(first) == told(second)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"]])
