@@ -7,27 +7,25 @@ which asks its engine nothing that the store holds.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
 from rrm_harness import chance
-from rrm_harness.errors import OutputError
-from rrm_harness.files import read_json, write_whole
+from rrm_harness.errors import OutputError, StoreError
+from rrm_harness.files import dumps, read_json, write_whole
 from rrm_harness.output import DIGEST, OUTCOMES, RECEIPT, RESULTS, RunDirectory
 from rrm_harness.result import Result
 
 OURS = __name__.partition(".")[0]
 BESIDE = ("plugins", "tasks", "templates")
 """Packages of ours whose folders may lie beside the first."""
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +79,32 @@ class Receipt:
         """
         try:
             left = read_json(self.run.path / RECEIPT)
-            if not self.source or left != self._content():
+            if not self.source or left != self._content(sound=True):
                 return False
             results = Result.read(self.run.path).results
             whole = results.get("outcomes") == _digest(self.run.path / OUTCOMES)
-        except (OSError, OutputError):
+        except (OSError, OutputError, StoreError):
             return False
         return whole and not results["failures"]
 
     def leave(self) -> None:
         """Write it beside the results."""
         if self.source:
-            write_whole(self.run.path / RECEIPT, json.dumps(self._content()) + "\n")
+            write_whole(
+                self.run.path / RECEIPT, dumps(self._content(sound=False)) + "\n"
+            )
 
-    def _content(self) -> dict[str, Any]:
+    def _content(self, *, sound: bool) -> dict[str, Any]:
         return {
             "source": self.source,
             "results": _digest(self.run.path / RESULTS),
-            "judgments": self.run.store.count(),
+            "judgments": self.run.store.count(sound=sound),
         }
 
 
 def _digest(file: Path) -> str:
-    digest = DIGEST()
     with file.open("rb") as content:
-        for chunk in iter(partial(content.read, CHUNK), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return file_digest(content, DIGEST).hexdigest()
 
 
 def _variables() -> Iterator[tuple[str, str]]:

@@ -11,10 +11,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pluggy
 import pytest
 
 import rrm_harness
 from rrm_harness import Judgment, Result, evaluate
+from rrm_harness.output import RunDirectory
+from rrm_harness.receipt import Receipt
 from rrm_harness.testing import FakeDataset, FakeJudge, example
 
 MAIN = "from rrm_harness.cli import main; main()"
@@ -65,12 +68,18 @@ def lose_a_judgment(place: Path) -> None:
         )
 
 
+def change_a_judgment(place: Path) -> None:
+    with closing(sqlite3.connect(place / "judgments.sqlite")) as database, database:
+        database.execute("UPDATE judgments SET scores = '[0.0, 1.0]'")
+
+
 @pytest.mark.parametrize(
     "change",
     [
         change_outcomes,
         change_results,
         lose_a_judgment,
+        change_a_judgment,
         lambda place: (place / "judgments.sqlite").unlink(),
         lambda place: (place / "outcomes.jsonl").unlink(),
         lambda place: (place / "results.json").unlink(),
@@ -154,3 +163,18 @@ def test_a_change_of_the_code_is_noticed(rows: Path, tmp_path: Path) -> None:
         file.write("\n# another thought\n")
     assert "finished before" not in said()
     assert "1 of 1 finished before" in said()
+
+
+class Here:
+    """A plugin of a module that is not installed."""
+
+
+def test_a_plugin_whose_code_is_not_installed_has_no_receipt(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path / "run", {}) as run:
+        installed, not_installed = (
+            Receipt.of(run, {"run": {}, "asked": {}}, [plugin], ["spec"], []).source
+            for plugin in (pluggy.HookspecMarker("x"), Here())
+        )
+
+    assert installed
+    assert not not_installed

@@ -521,11 +521,12 @@ def filled(path: Path) -> Path:
     return path
 
 
-def test_what_can_be_served_is_counted(filled: Path) -> None:
+def test_what_is_held_and_what_can_be_served_are_counted(filled: Path) -> None:
     changed(filled, "judgments", "shown")
 
     with RunStore(filled) as store:
-        assert store.count() == 1
+        assert store.count() == 2
+        assert store.count(sound=True) == 1
 
 
 @pytest.mark.parametrize("column", COLUMNS["judgments"])
