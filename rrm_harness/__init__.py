@@ -43,10 +43,11 @@ if TYPE_CHECKING:
     from rrm_harness.evaluate import evaluate
     from rrm_harness.heads import Head, Route, Score
     from rrm_harness.hookspecs import Register, RegisterFolder, hookimpl
-    from rrm_harness.metrics import Rule, Scored
+    from rrm_harness.metrics import Rule
     from rrm_harness.ranking import OpenJudge, Ranking, rank
     from rrm_harness.recipe import Recipe, RewardModel, Shape
     from rrm_harness.result import Result
+    from rrm_harness.scored import Scored
 
 __version__ = "0.1.0"
 
@@ -111,7 +112,7 @@ _LATER = {
     "Route": "heads",
     "Rule": "metrics",
     "Score": "heads",
-    "Scored": "metrics",
+    "Scored": "scored",
     "Shape": "recipe",
     "evaluate": "evaluate",
     "hookimpl": "hookspecs",

@@ -9,6 +9,7 @@ from rrm_harness.host import Host
 from rrm_harness.metrics import Rule
 from rrm_harness.records import Example, Strategy
 from rrm_harness.schedule import play_all
+from rrm_harness.scored import Rows
 
 NAMES = ("longest", "shortest", "first", "random")
 
@@ -29,12 +30,12 @@ class Baselines:
         """The benchmark's headline by judge; None if nothing was scored."""
         return {
             name: self._rule.accuracy(
-                [
+                Rows(
                     self._rule.row(finished.example, finished.outcome)
                     for finished in play_all(
                         examples, strategy, Answers({"judge": Bench(judge)}), seed
                     )
-                ]
+                )
             )
             for name, judge in self._judges.items()
         }

@@ -6,16 +6,17 @@ Position: the place in which a response is shown. Length: its number of characte
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
 from rrm_harness import chance, stats
-from rrm_harness.calibration import LEAST, numbered, one_right, rightness
+from rrm_harness.calibration import LEAST, one_right, rightness
 from rrm_harness.conduct import own_judgments, verdicts
 from rrm_harness.records import Comparison
 from rrm_harness.schedule import Finished
+from rrm_harness.texts import Texts
 
 FOLDS = 5
 STEPS, CLOSE, SINGULAR = 50, 1e-10, 1e12
@@ -140,7 +141,7 @@ class Length:
     _right: array[float] = field(default_factory=lambda: array("d"))
     _correct: array[float] = field(default_factory=lambda: array("d"))
     _wrong: array[float] = field(default_factory=lambda: array("d"))
-    _clusters: list[str] = field(default_factory=list)
+    _clusters: Texts = field(default_factory=Texts)
 
     def add(self, finished: Finished) -> None:
         """Count an example, if something about it was asked and answered."""
@@ -162,7 +163,7 @@ class Length:
         right, correct, wrong = map(
             numpy.array, (self._right, self._correct, self._wrong)
         )
-        if len(set(self._clusters)) < LEAST or (correct == wrong).all():
+        if stats.distinct(self._clusters) < LEAST or (correct == wrong).all():
             return None
         longer, shorter = correct > wrong, correct < wrong
         unequal = longer | shorter
@@ -189,8 +190,8 @@ class Length:
         """
         if not chosen.any():
             return None
-        clusters = [self._clusters[place] for place in chosen.nonzero()[0]]
-        mean, prompts = float(values[chosen].mean()), len(set(clusters))
+        clusters = stats.numbered(self._clusters)[chosen]
+        mean, prompts = float(values[chosen].mean()), stats.distinct(clusters)
         interval = stats.wilson(mean * prompts, prompts)
         if prompts < len(clusters) and 0 < mean < 1:
             rng = stats.generator("bootstrap", "length bias", name)
@@ -204,7 +205,7 @@ class Length:
         }
 
 
-def guessed_by_length(correct: Any, wrong: Any, clusters: Sequence[str]) -> Any:
+def guessed_by_length(correct: Any, wrong: Any, clusters: Iterable[str]) -> Any:
     """Which pairs a logistic regression on lengths gets right: 1, 0, or 0.5 for a tie.
 
     It sees the differences of the lengths and of their logarithms, and whether a
@@ -240,7 +241,7 @@ def guessed_by_length(correct: Any, wrong: Any, clusters: Sequence[str]) -> Any:
 
 
 def at_equal_length(
-    right: Any, difference: Any, clusters: Sequence[str]
+    right: Any, difference: Any, clusters: Iterable[str]
 ) -> dict[str, Any] | None:
     """Accuracy as a logistic regression predicts it for responses of equal length.
 
@@ -262,14 +263,14 @@ def at_equal_length(
     """
     import numpy
 
-    if len(set(clusters)) < LEAST or not _both_signs(difference):
+    if stats.distinct(clusters) < LEAST or not _both_signs(difference):
         return None
     if _parted(difference[right > 0], difference[right < 1]):
         return None
     slope = numpy.tanh(difference / difference.std())
     asked = numpy.stack([numpy.ones(len(slope)), slope], axis=1)
     fit = _logistic(right, asked)
-    error = _robust_error(fit, right, asked, numbered(clusters))
+    error = _robust_error(fit, right, asked, stats.numbered(clusters))
     if not fit.converged or not (error > 0).all():  # 0 where all are ties
         return None
     normal = NormalDist()

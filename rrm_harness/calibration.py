@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +12,7 @@ from rrm_harness import stats
 from rrm_harness.conduct import own_judgments
 from rrm_harness.records import Example
 from rrm_harness.schedule import Finished
+from rrm_harness.texts import Texts
 
 if TYPE_CHECKING:
     import numpy
@@ -61,7 +62,7 @@ class Calibration:
     logits: bool = True
     _margins: array[float] = field(default_factory=lambda: array("d"))
     _right: array[float] = field(default_factory=lambda: array("d"))
-    _clusters: list[str] = field(default_factory=list)
+    _clusters: Texts = field(default_factory=Texts)
     _shares: bool = True
 
     def add(self, finished: Finished) -> None:
@@ -98,7 +99,7 @@ class Calibration:
         if not (self._shares or self.logits):
             return None
         sure = self._confidences()
-        if len(set(self._clusters)) < LEAST or numpy.isin(sure, (0.5, 1.0)).all():
+        if stats.distinct(self._clusters) < LEAST or numpy.isin(sure, (0.5, 1.0)).all():
             return None
         rows = _Rows(sure, numpy.array(self._right), _bins(sure))
         ece, brier = self._intervals(rows)
@@ -229,7 +230,7 @@ def _least_share(found: Any, drawn: Any) -> float:
     return 1.0
 
 
-def redraws(clusters: Sequence[str], purpose: str) -> Iterator[numpy.ndarray]:
+def redraws(clusters: Iterable[str], purpose: str) -> Iterator[numpy.ndarray]:
     """Draw whole clusters with replacement; say how often each row was drawn.
 
     Yields:
@@ -237,20 +238,12 @@ def redraws(clusters: Sequence[str], purpose: str) -> Iterator[numpy.ndarray]:
     """
     import numpy
 
-    cluster = numbered(clusters)
+    cluster = stats.numbered(clusters)
     count = int(cluster.max()) + 1
     rng = stats.generator("bootstrap", purpose)
     for _ in range(min(stats.RESAMPLES, max(200, DRAWN // len(cluster)))):
         drawn = rng.integers(count, size=count)
         yield numpy.bincount(drawn, minlength=count)[cluster]
-
-
-def numbered(clusters: Sequence[str]) -> Any:
-    """The clusters by number, from 0 in the order in which they come; same shape."""
-    import numpy
-
-    numbers: dict[str, int] = {}
-    return numpy.array([numbers.setdefault(each, len(numbers)) for each in clusters])
 
 
 def _mean(values: Sequence[float]) -> float | None:

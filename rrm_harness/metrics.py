@@ -7,40 +7,18 @@ overrides one method.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from rrm_harness import stats
 from rrm_harness.errors import DataError
-from rrm_harness.records import Example, Failure, Outcome
+from rrm_harness.records import Example, Outcome
+from rrm_harness.scored import NO_VALUES, Rows, Scored, joined
 
 Tie = Literal["share", "half", "wrong"]
 OnFailure = Literal["wrong", "half", "share", "exclude"]
-_NONE: Mapping[str, float] = MappingProxyType({})
-"""One for all rows: of a million, each would be an object of its own."""
 NOTHING_JUDGED = stats.Interval(0.0, 1.0, "nothing was judged")
-
-
-class Scored(NamedTuple):
-    """What one example counts for.
-
-    `credit` is None when the rule leaves the example out. `low` and `high` are the
-    least and the most it could be worth had nothing failed. `values` holds whatever
-    else the benchmark's formula needs.
-    """
-
-    id: str
-    subset: str
-    cluster: str
-    credit: float | None
-    low: float
-    high: float
-    failure: Failure | None = None
-    tied: bool = False
-    values: Mapping[str, float] = _NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +107,11 @@ class Rule:
 
     def values(self, example: Example, outcome: Outcome) -> Mapping[str, float]:
         """What `extra` or `subset_value` will need besides the credit."""
-        return _NONE
+        return NO_VALUES
 
     def subset_value(self, subset: str, rows: Sequence[Scored]) -> float:
         """A subset's accuracy: the mean credit."""
-        return sum(row.credit or 0.0 for row in rows) / len(rows)
+        return Rows.of(rows).worth / len(rows)
 
     def is_mean(self, subset: str) -> bool:
         """Whether the subset's accuracy is its mean credit, as Wilson asks."""
@@ -143,16 +121,14 @@ class Rule:
         self, subset: str, rows: Sequence[Scored], end: Literal["low", "high"]
     ) -> float:
         """A subset's accuracy with every row at its lowest or highest worth."""
-        total: float = sum(getattr(row, end) for row in rows)
-        return total / len(rows)
+        columns = Rows.of(rows)
+        return sum(columns.lows if end == "low" else columns.highs) / len(rows)
 
     def subset_draws(self, subset: str, rows: Sequence[Scored]) -> Any:
         """Bootstrap draws of a subset's accuracy, shape (stats.RESAMPLES,)."""
-        return stats.resampled_mean(
-            [row.credit or 0.0 for row in rows],
-            [row.cluster for row in rows],
-            stats.generator("bootstrap", subset),
-        )
+        columns = Rows.of(rows)
+        rng = stats.generator("bootstrap", subset)
+        return stats.resampled_mean(columns.credits, columns.clusters, rng)
 
     def extra(self, rows: Sequence[Scored]) -> dict[str, Any]:
         """Further published numbers of the benchmark."""
@@ -189,7 +165,7 @@ class Rule:
 
     def accuracy(self, rows: Sequence[Scored]) -> float | None:
         """The headline alone; None when no row has credit."""
-        counted = _by_subset(row for row in rows if row.credit is not None)
+        counted = Rows.of(rows).counted().by_subset()
         if not counted:
             return None
         counts = {subset: len(group) for subset, group in counted.items()}
@@ -198,21 +174,23 @@ class Rule:
 
     def numbers(self, rows: Sequence[Scored]) -> Numbers:
         """Turn all rows, at least one with credit, into the benchmark's result."""
-        counted = _by_subset(row for row in rows if row.credit is not None)
+        columns = Rows.of(rows)
+        credited = columns.counted()
+        counted = credited.by_subset()
         counts = {subset: len(group) for subset, group in counted.items()}
         accuracies = {
             subset: self.subset_value(subset, group)
             for subset, group in counted.items()
         }
         draws = {
-            subset: stats.unbiased(self.subset_draws(subset, group), _prompts(group))
+            subset: stats.unbiased(self.subset_draws(subset, group), group.prompts)
             for subset, group in counted.items()
         }
         return Numbers(
             n=sum(counts.values()),
             accuracy=float(self.headline(accuracies, counts)),
             interval=self._interval(counted, draws, accuracies),
-            bounds=self._bounds(rows),
+            bounds=self._bounds(columns),
             subsets={
                 subset: _part(
                     counts[subset],
@@ -222,12 +200,12 @@ class Rule:
                 for subset, group in counted.items()
             },
             sections=self._sections(counted, draws, accuracies),
-            extra=self.extra([row for row in rows if row.credit is not None]),
+            extra=self.extra(credited),
         )
 
     def _sections(
         self,
-        counted: Mapping[str, Sequence[Scored]],
+        counted: Mapping[str, Rows],
         draws: Mapping[str, Any],
         accuracies: Mapping[str, float],
     ) -> dict[str, dict[str, float]]:
@@ -235,42 +213,37 @@ class Rule:
         drawn = self.section_values(draws, counts)
         found = {}
         for section, value in self.section_values(accuracies, counts).items():
-            groups = [counted.get(subset, ()) for subset in self.sections[section]]
-            rows = [row for group in groups for row in group]
+            subsets = self.sections[section]
+            rows = joined(counted[each] for each in subsets if each in counted)
             interval = _by_prompt(value, drawn[section], rows)
             found[section] = _part(len(rows), value, interval)
         return found
 
     def _interval(
         self,
-        counted: Mapping[str, Sequence[Scored]],
+        counted: Mapping[str, Rows],
         draws: Mapping[str, Any],
         accuracies: Mapping[str, float],
     ) -> stats.Interval:
         counts = {subset: len(group) for subset, group in counted.items()}
-        rows = [row for group in counted.values() for row in group]
+        rows = joined(counted.values())
         value = float(self.headline(accuracies, counts))
         combined = self.headline(draws, counts)
         if self.average == "examples" or len(counted) == 1:
             return self._part_interval(rows, value, combined)
         return _by_prompt(value, combined, rows)
 
-    def _part_interval(
-        self, rows: Sequence[Scored], value: float, draws: Any
-    ) -> stats.Interval:
+    def _part_interval(self, rows: Rows, value: float, draws: Any) -> stats.Interval:
         """Wilson's where the rows are independent, else told by the bootstrap."""
-        if all(row.failure is not None for row in rows):
+        if rows.failed == len(rows):
             return NOTHING_JUDGED
-        alone = _prompts(rows) == len(rows)
-        if alone and all(map(self.is_mean, {row.subset for row in rows})):
-            return stats.wilson(sum(row.credit or 0.0 for row in rows), len(rows))
+        if rows.prompts == len(rows) and all(map(self.is_mean, rows.subsets)):
+            return stats.wilson(rows.worth, len(rows))
         return _by_prompt(value, draws, rows)
 
-    def _bounds(self, rows: Sequence[Scored]) -> tuple[float, float]:
+    def _bounds(self, rows: Rows) -> tuple[float, float]:
         """The headline if every failure had been wrong, and if right."""
-        groups = _by_subset(
-            row for row in rows if row.failure or row.credit is not None
-        )
+        groups = rows.counted(failed=True).by_subset()
         counts = {subset: len(group) for subset, group in groups.items()}
         low, high = (
             {s: self.subset_bound(s, group, "low") for s, group in groups.items()},
@@ -279,23 +252,12 @@ class Rule:
         return float(self.headline(low, counts)), float(self.headline(high, counts))
 
 
-def _by_prompt(value: float, draws: Any, rows: Sequence[Scored]) -> stats.Interval:
+def _by_prompt(value: float, draws: Any, rows: Rows) -> stats.Interval:
     """The interval of a number that is not the mean of independent examples."""
-    if all(row.failure is not None for row in rows):
+    if rows.failed == len(rows):
         return NOTHING_JUDGED
-    prompts = [_prompts(group) for group in _by_subset(rows).values()]
+    prompts = [group.prompts for group in rows.by_subset().values()]
     return stats.wilson_of_draws(value, draws, prompts)
-
-
-def _prompts(rows: Iterable[Scored]) -> int:
-    return len({row.cluster for row in rows})
-
-
-def _by_subset(rows: Any) -> dict[str, list[Scored]]:
-    groups: dict[str, list[Scored]] = defaultdict(list)
-    for row in rows:
-        groups[row.subset].append(row)
-    return dict(sorted(groups.items()))
 
 
 def _part(n: int, accuracy: float, interval: stats.Interval) -> dict[str, float]:

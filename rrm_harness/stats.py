@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from math import sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -92,8 +92,31 @@ def generator(*key: chance.Key) -> numpy.random.Generator:
     return numpy.random.default_rng(chance.seed(*key))
 
 
+def numbered(clusters: Iterable[Hashable]) -> Any:
+    """The clusters by number, from 0 in the order in which they come; shape (rows,).
+
+    They are told apart by their 64-bit hashes, as `seen.Seen` does.
+    """
+    import numpy
+
+    hashes = numpy.fromiter(map(hash, clusters), dtype=numpy.int64)
+    _, first, sorted_number = numpy.unique(
+        hashes, return_index=True, return_inverse=True
+    )
+    number = numpy.empty(len(first), dtype=numpy.int64)
+    number[numpy.argsort(first)] = numpy.arange(len(first))
+    return number[sorted_number]
+
+
+def distinct(clusters: Iterable[Hashable]) -> int:
+    """How many clusters there are."""
+    import numpy
+
+    return len(numpy.unique(numpy.fromiter(map(hash, clusters), dtype=numpy.int64)))
+
+
 def resampled_mean(
-    values: Sequence[float], clusters: Sequence[str], rng: numpy.random.Generator
+    values: Sequence[float], clusters: Iterable[Hashable], rng: numpy.random.Generator
 ) -> Any:
     """Means of the values over RESAMPLES bootstrap draws of whole clusters.
 
@@ -105,8 +128,7 @@ def resampled_mean(
     """
     import numpy
 
-    numbers: dict[str, int] = {}
-    cluster = [numbers.setdefault(each, len(numbers)) for each in clusters]
+    cluster = numbered(clusters)
     sums = [numpy.bincount(cluster, values), numpy.bincount(cluster)]
     kinds, counts = numpy.unique(numpy.stack(sums, axis=1), axis=0, return_counts=True)
     draws = rng.multinomial(counts.sum(), counts / counts.sum(), size=RESAMPLES)

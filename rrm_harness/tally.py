@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 from rrm_harness.bias import Bias
 from rrm_harness.calibration import Calibration
 from rrm_harness.conduct import Conduct
-from rrm_harness.metrics import Numbers, Rule, Scored
+from rrm_harness.metrics import Numbers, Rule
 from rrm_harness.records import Failure
 from rrm_harness.schedule import Finished
+from rrm_harness.scored import Rows, Scored
 
 
 class Tally:
@@ -25,7 +26,7 @@ class Tally:
     ) -> None:
         self._rule = rule
         self._skipped = skipped
-        self._kept: list[tuple[Any, ...]] = []
+        self._rows = Rows()
         self._conduct = Conduct()
         self._calibration = Calibration(logits)
         self._bias = Bias()
@@ -33,42 +34,35 @@ class Tally:
     @property
     def examples(self) -> int:
         """How many examples were added."""
-        return len(self._kept)
+        return len(self._rows)
 
     def add(self, finished: Finished) -> dict[str, Any]:
         """Count an example; return its line for outcomes.jsonl."""
         row = self._rule.row(finished.example, finished.outcome)
         if row.failure in self._skipped:
             row = row._replace(credit=None)
-        self._kept.append(_kept(row))
+        self._rows.append(row)
         for each in (self._conduct, self._calibration, self._bias):
             each.add(finished)
         return _line(finished, row)
 
     def results(self) -> dict[str, Any]:
         """Return the benchmark's numbers and how the judge behaved, ready for JSON."""
-        rows = self._rows()
+        rows = self._rows
         return {
             "examples": len(rows),
-            **self._numbers(rows),
-            "tie_rate": sum(row.tied for row in rows) / len(rows),
-            "failed_examples": sum(row.failure is not None for row in rows),
+            **self._numbers(),
+            "tie_rate": rows.tied / len(rows),
+            "failed_examples": rows.failed,
             **self._conduct.results(),
             "calibration": self._calibration.results(),
             "bias": self._bias.results(),
         }
 
-    def _rows(self) -> list[Any]:
-        """What was kept as rows again, one by one, so that both are never held."""
-        rows: list[Any] = self._kept
-        for place, kept in enumerate(rows):
-            rows[place] = Scored(*(kept if kept[-1] is not None else kept[:-1]))
-        return rows
-
-    def _numbers(self, rows: Sequence[Scored]) -> dict[str, Any]:
-        if all(row.credit is None for row in rows):
+    def _numbers(self) -> dict[str, Any]:
+        if not self._rows.counted():
             return _NOTHING_SCORED
-        numbers: Numbers = self._rule.numbers(rows)
+        numbers: Numbers = self._rule.numbers(self._rows)
         return {
             "n": numbers.n,
             "accuracy": numbers.accuracy,
@@ -81,15 +75,6 @@ class Tally:
             "sections": numbers.sections,
             "extra": numbers.extra,
         }
-
-
-def _kept(row: Scored) -> tuple[Any, ...]:
-    """A row as a plain tuple of texts and numbers.
-
-    Collections of garbage look at every object that is kept, and the more often the
-    more there are of them, but not at such a tuple.
-    """
-    return tuple(row) if row.values else (*row[:-1], None)
 
 
 _NOTHING_SCORED: dict[str, Any] = {

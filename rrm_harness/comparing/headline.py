@@ -8,7 +8,8 @@ from typing import Any
 
 from rrm_harness import host
 from rrm_harness.errors import DataError, HarnessError
-from rrm_harness.metrics import Rule, Scored
+from rrm_harness.metrics import Rule
+from rrm_harness.scored import Scored
 
 EXACT = 1e-9
 """How near a headline made again must be to the one that the run wrote."""

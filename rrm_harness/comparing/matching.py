@@ -9,9 +9,9 @@ from typing import Any, Self
 
 from rrm_harness.comparing.agreement import choice
 from rrm_harness.errors import OutputError, SpecError
-from rrm_harness.metrics import Scored
 from rrm_harness.records import Failure
 from rrm_harness.result import Result
+from rrm_harness.scored import Scored
 
 SAME = ("dataset", "revision", "rule")
 """What the manifests of runs must share for their numbers to be set side by side."""

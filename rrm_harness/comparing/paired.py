@@ -9,7 +9,8 @@ from statistics import NormalDist
 from typing import Any
 
 from rrm_harness import stats
-from rrm_harness.metrics import Rule, Scored
+from rrm_harness.metrics import Rule
+from rrm_harness.scored import Scored
 
 POWER = 0.8
 SIGNIFICANT = 1 - stats.LEVEL

@@ -1,0 +1,191 @@
+"""What examples count for: one as a row, all of a run as columns."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from types import MappingProxyType
+from typing import NamedTuple, Self, overload
+
+from rrm_harness import stats
+from rrm_harness.records import Failure
+from rrm_harness.texts import Texts
+
+NO_VALUES: Mapping[str, float] = MappingProxyType({})
+"""One for all rows: of a million, each would be an object of its own."""
+_NAN = float("nan")
+_FAILURES: list[Failure | None] = [None, *Failure]
+_CODES = {failure: code for code, failure in enumerate(_FAILURES)}
+
+
+class Scored(NamedTuple):
+    """What one example counts for.
+
+    `credit` is None when the rule leaves the example out. `low` and `high` are the
+    least and the most it could be worth had nothing failed. `values` holds whatever
+    else the benchmark's formula needs.
+    """
+
+    id: str
+    subset: str
+    cluster: str
+    credit: float | None
+    low: float
+    high: float
+    failure: Failure | None = None
+    tied: bool = False
+    values: Mapping[str, float] = NO_VALUES
+
+
+class Rows(Sequence[Scored]):
+    """Rows of a run as columns, in some eighty bytes a row; more can be added.
+
+    A rule of a benchmark may read them row by row, as any sequence.
+
+    Attributes:
+        clusters: Each row's.
+        credits: Each row's, NaN where it has none.
+        lows: The least that each could be worth.
+        highs: The most.
+    """
+
+    def __init__(self, rows: Iterable[Scored] = ()) -> None:
+        self._ids = Texts()
+        self._subsets: dict[str, int] = {}
+        self._subset = array("I")
+        self.clusters = Texts()
+        self.credits = array("d")
+        self.lows = array("d")
+        self.highs = array("d")
+        self._failures = bytearray()
+        self._ties = bytearray()
+        self._values: dict[int, Mapping[str, float]] = {}
+        self._prompts = (0, 0)
+        for row in rows:
+            self.append(row)
+
+    @classmethod
+    def of(cls, rows: Iterable[Scored]) -> Self:
+        """The rows as columns; they themselves if they are."""
+        return rows if isinstance(rows, cls) else cls(rows)
+
+    def append(self, row: Scored) -> None:
+        """Add a row."""
+        name, subset, cluster, worth, low, high, failure, tied, values = row
+        if values:
+            self._values[len(self._ties)] = values
+        self._ids.append(name)
+        self._subset.append(self._subsets.setdefault(subset, len(self._subsets)))
+        self.clusters.append(cluster)
+        self.credits.append(_NAN if worth is None else worth)
+        self.lows.append(low)
+        self.highs.append(high)
+        self._failures.append(_CODES[failure])
+        self._ties.append(tied)
+
+    def __len__(self) -> int:
+        return len(self._ties)
+
+    def __iter__(self) -> Iterator[Scored]:
+        names = [*self._subsets]
+        columns = zip(
+            self._ids,
+            self._subset,
+            self.clusters,
+            self.credits,
+            self.lows,
+            self.highs,
+            self._failures,
+            self._ties,
+            strict=True,
+        )
+        for place, (name, subset, cluster, worth, low, high, failed, tied) in enumerate(
+            columns
+        ):
+            yield Scored(
+                name,
+                names[subset],
+                cluster,
+                worth if worth == worth else None,
+                low,
+                high,
+                _FAILURES[failed],
+                bool(tied),
+                self._values.get(place, NO_VALUES),
+            )
+
+    @overload
+    def __getitem__(self, place: int) -> Scored: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Scored]: ...
+
+    def __getitem__(self, place: int | slice) -> Scored | Sequence[Scored]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(len(self))[place]]
+        place = range(len(self))[place]
+        worth = self.credits[place]
+        return Scored(
+            self._ids[place],
+            self.subsets[self._subset[place]],
+            self.clusters[place],
+            worth if worth == worth else None,
+            self.lows[place],
+            self.highs[place],
+            _FAILURES[self._failures[place]],
+            bool(self._ties[place]),
+            self._values.get(place, NO_VALUES),
+        )
+
+    @property
+    def subsets(self) -> list[str]:
+        """The names of their subsets."""
+        return [*self._subsets]
+
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return len(self) - self._failures.count(0)
+
+    @property
+    def tied(self) -> int:
+        """How many are tied."""
+        return self._ties.count(1)
+
+    @property
+    def prompts(self) -> int:
+        """How many clusters they are of."""
+        if self._prompts[0] != len(self):
+            self._prompts = (len(self), stats.distinct(self.clusters))
+        return self._prompts[1]
+
+    @property
+    def worth(self) -> float:
+        """The sum of their credits."""
+        return sum(each for each in self.credits if each == each)
+
+    def counted(self, *, failed: bool = False) -> Rows:
+        """Those with a credit, or also those that have none because they failed."""
+        if not any(each != each for each in self.credits):
+            return self
+        return Rows(
+            row
+            for row in self
+            if row.credit is not None or (failed and row.failure is not None)
+        )
+
+    def by_subset(self) -> dict[str, Rows]:
+        """The rows of each subset, by its name."""
+        if len(self._subsets) == 1:
+            return dict.fromkeys(self._subsets, self)
+        groups: dict[str, Rows] = {name: Rows() for name in sorted(self._subsets)}
+        for row in self:
+            groups[row.subset].append(row)
+        return groups
+
+
+def joined(groups: Iterable[Rows]) -> Rows:
+    """The rows of several, one after another."""
+    parts = [*groups]
+    return parts[0] if len(parts) == 1 else Rows(chain.from_iterable(parts))
