@@ -11,6 +11,7 @@ from rrm_harness import chance
 from rrm_harness.errors import (
     DataError,
     EngineError,
+    FailuresError,
     HarnessError,
     OutputError,
     PluginError,
@@ -62,6 +63,7 @@ __all__ = [
     "EngineError",
     "Example",
     "Failure",
+    "FailuresError",
     "HarnessError",
     "Head",
     "Judge",

@@ -53,7 +53,7 @@ def evaluate(
     limit: int | None = None,
     skip_bad_rows: bool = False,
     too_long: TooLong = "fail",
-    reuse: Sequence[Path] | None = None,
+    reuse: Sequence[str | Path] | None = None,
     max_failures: int | None = None,
     baselines: bool = True,
     progress: Progress | bool | None = None,

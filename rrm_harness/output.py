@@ -44,7 +44,10 @@ class RunDirectory:
     """
 
     def __init__(
-        self, path: Path, run: Mapping[str, Any], reuse: Sequence[Path] | None = None
+        self,
+        path: Path,
+        run: Mapping[str, Any],
+        reuse: Sequence[str | Path] | None = None,
     ) -> None:
         self.path = path
         self._run = dict(run)
@@ -253,8 +256,8 @@ def _digest(content: Mapping[str, Any]) -> str:
     return DIGEST(dumps(content).encode()).hexdigest()
 
 
-def _asked_for(directory: Path) -> Path:
-    store = directory / STORE
+def _asked_for(directory: str | Path) -> Path:
+    store = Path(directory) / STORE
     if not store.is_file():
         raise OutputError(
             f"{directory} holds no judgments to reuse; give the --output directory of"

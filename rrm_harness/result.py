@@ -46,12 +46,13 @@ class Result:
     finished_before: bool = False
 
     @classmethod
-    def read(cls, directory: Path) -> Self:
+    def read(cls, directory: str | Path) -> Self:
         """Read a finished run.
 
         Raises:
             OutputError: The directory holds no finished run of this program.
         """
+        directory = Path(directory)
         results = read_results(directory / RESULTS)
         if results.get("format") not in (1, FORMAT):
             raise OutputError(

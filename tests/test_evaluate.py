@@ -265,6 +265,14 @@ def test_a_run_elsewhere_is_reused_when_it_is_named(folder: Path) -> None:
     assert engine.requests == []
 
 
+def test_a_run_that_is_reused_may_be_named_by_a_string(folder: Path) -> None:
+    ask(folder / "far" / "a")
+
+    engine = ask(folder / "b", reuse=[str(folder / "far" / "a")])
+
+    assert engine.requests == []
+
+
 def test_a_judge_whose_parsing_was_mended_reads_the_stored_replies_anew(
     folder: Path,
 ) -> None:

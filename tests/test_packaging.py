@@ -230,3 +230,11 @@ def test_the_public_names_are_all_there() -> None:
     missing = [name for name in rrm_harness.__all__ if not hasattr(rrm_harness, name)]
     assert missing == []
     assert rrm_harness.__all__ == sorted(rrm_harness.__all__)
+
+
+def test_every_error_is_a_public_name() -> None:
+    import rrm_harness
+    from rrm_harness import errors
+
+    kinds = {name for name in vars(errors) if name.endswith("Error")}
+    assert kinds <= {*rrm_harness.__all__}

@@ -52,6 +52,12 @@ def test_a_result_that_is_read_back_is_the_same(result: Result) -> None:
     assert json.dumps(again.results) == json.dumps(result.results)
 
 
+def test_a_directory_may_be_named_by_a_string(result: Result) -> None:
+    again = Result.read(str(result.directory))
+
+    assert [*again.outcomes()] == [*result.outcomes()]
+
+
 def test_results_of_which_a_bit_was_changed_are_refused_or_say_the_same(
     result: Result, tmp_path: Path
 ) -> None:

@@ -78,7 +78,7 @@ class GroupReward:
         engine: str | Engine | None = None,
         seed: int = 0,
         output: str | Path | None = None,
-        reuse: Sequence[Path] | None = None,
+        reuse: Sequence[str | Path] | None = None,
         num_generations: int | None = None,
         scale: Scale = "centered",
         thinking: Thinking = "strip",
