@@ -1,7 +1,8 @@
 """The command line: run, report, list, check, serve, new, demo, path.
 
-Exit codes: 0 finished; 2 a mistake that the message says how to mend; 3 finished,
-but every example failed; 4 ended by --max-failures; 130 interrupted.
+Exit codes: 0 finished; 1 a check or a reproduction found something; 2 a mistake that
+the message says how to mend; 3 finished, but every example failed; 4 ended by
+--max-failures; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ commands.add_command(new)
     help="The runs' directory; the same command again continues there.",
 )
 def demo(output: Path) -> None:
-    """Judge small sums with RRM-nano and its baselines, under four strategies."""
+    """Judge small sums with RRM-nano and its baselines, under several strategies."""
     from rrm_harness.demo import demonstrate, runnable
 
     with progress(quiet=False, label="demo") as advance:

@@ -17,7 +17,7 @@ DIFFERS = 1
 
 @click.group()
 def check() -> None:
-    """Look at a judge before it runs, or compare engines.
+    """Look at a judge, compare engines, try a plugin or an lm-eval task.
 
     Exit codes: 0 nothing wrong; 1 something is; 2 a mistake in the command.
     """
@@ -25,7 +25,13 @@ def check() -> None:
 
 @check.command()
 @click.argument("spec")
-@click.option("--dataset", default="sample", metavar="SPEC", show_default=True)
+@click.option(
+    "--dataset",
+    default="sample",
+    metavar="SPEC",
+    show_default=True,
+    help="Its first example that the judge takes is shown.",
+)
 def judge(spec: str, dataset: str) -> None:
     """Print a judge's prompt as its model reads it, with room and memory."""
     from rrm_harness import host
@@ -51,8 +57,20 @@ def judge(spec: str, dataset: str) -> None:
     metavar="SPECS",
     help="Engines, the reference first: transformers,vllm,dtype=float32.",
 )
-@click.option("--dataset", default="sample", metavar="SPEC", show_default=True)
-@click.option("--limit", type=click.IntRange(min=1), default=16, show_default=True)
+@click.option(
+    "--dataset",
+    default="sample",
+    metavar="SPEC",
+    show_default=True,
+    help="Whose examples are asked.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="How many.",
+)
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0, min_open=True),

@@ -15,7 +15,9 @@ DIFFERS = 1
 
 
 @click.command()
-@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.argument(
+    "directory", required=False, type=click.Path(path_type=Path), metavar="[DIR]"
+)
 @click.option(
     "--published",
     metavar="JUDGE",
@@ -26,9 +28,16 @@ DIFFERS = 1
     metavar="SPEC",
     help="The published figure's benchmark, if there are figures of several.",
 )
-@click.option("--strategy", metavar="SPEC", help="[default: published protocol]")
 @click.option(
-    "--protocol", default="", metavar="TEXT", help="Words of the figure's protocol."
+    "--strategy",
+    metavar="SPEC",
+    help="How the published figure's benchmark is asked. [default: its own protocol]",
+)
+@click.option(
+    "--protocol",
+    default="",
+    metavar="WORDS",
+    help="Words of the figure's protocol; say --strategy as well.",
 )
 @click.option(
     "--tolerance",

@@ -83,7 +83,11 @@ NAMED = {
     type=click.Path(path_type=Path),
     help="A run whose judgments may be used. [default: the output's neighbors]",
 )
-@click.option("--no-reuse", is_flag=True, help="Ask everything anew.")
+@click.option(
+    "--no-reuse",
+    is_flag=True,
+    help="Use no other run's judgments; those in --output still count.",
+)
 @click.option(
     "--max-failures",
     type=click.IntRange(min=1),

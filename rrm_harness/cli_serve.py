@@ -43,7 +43,7 @@ def serve() -> None:
     show_default=True,
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="Judge a group that nothing was added to for so long as it is.",
+    help="Judge an incomplete group once nothing was added to it for so long.",
 )
 @click.option(
     "--scale",
@@ -83,7 +83,8 @@ def serve() -> None:
     show_default=True,
     type=click.IntRange(min=0),
     metavar="N",
-    help="Answer 503 if nothing could be judged N times in a row; 0 for never.",
+    help="Answer 503 once no group could be judged N times in a row; 0 for never. What"
+    " has no raw score is a 503 at once.",
 )
 def reward(
     judge: str,

@@ -809,7 +809,7 @@ class TestTheDemo:
         ]
         return {(row[1], row[2].partition(",")[0]): row for row in rows}
 
-    def test_shows_the_judge_and_its_baselines_under_four_strategies(
+    def test_shows_the_judge_and_its_baselines_under_several_strategies(
         self, demos: list[str]
     ) -> None:
         shown = self.rows(demos[0])

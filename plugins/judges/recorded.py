@@ -32,8 +32,8 @@ class Recorded(Judge):
     response shown, or null) and `failure` (a kind of failure). With `role` "meta" it is
     a meta judge's one score of that sample's critique, with "policy" a policy's answer
     to a question whose choices are the responses. What is not in the file is a failure
-    of kind not-recorded. With `any_order`, an entry also answers for
-    the same responses in another order, its scores permuted to match.
+    of kind not-recorded. With `any-order=true`, an entry also answers for the same
+    responses in another order, its scores permuted to match.
     """
 
     path: Path
