@@ -54,8 +54,8 @@ class Position:
     """
 
     seeded: bool = True
-    decided: int = 0
-    first: int = 0
+    first: array[int] = field(default_factory=lambda: array("b"))
+    prompts: Texts = field(default_factory=Texts)
     pairs: int = 0
     flips: int = 0
     to_first: int = 0
@@ -70,13 +70,14 @@ class Position:
             (comparison.order, comparison.sample): comparison
             for comparison, _ in finished.judged
         }
-        net = 0
+        net, cluster = 0, finished.example.cluster or finished.example.id
         for (order, sample), won in said.items():
             reverse = (order[::-1], sample)
             if reverse not in asked:
                 self.seeded = self.seeded and _drawn(asked[order, sample])
-                self.decided += won != 0.5
-                self.first += won == 1
+                if won != 0.5:
+                    self.first.append(won == 1)
+                    self.prompts.append(cluster)
             elif reverse in said and order[0] < order[1]:
                 self.pairs += 1
                 self.flips += won != 1 - said[reverse]
@@ -92,16 +93,21 @@ class Position:
         }
 
     def _seeded_orders(self) -> dict[str, Any] | None:
-        """The rate at which the first shown wins, ties left out; an exact test."""
-        if not self.seeded or self.decided < LEAST:
+        """The rate at which the first shown wins, ties left out; an exact test.
+
+        The test is of a judge that does not look at places, to whom each order is a
+        coin; the interval is of any judge, who may say the same of a pair each time.
+        """
+        decided, first = len(self.first), sum(self.first)
+        if not self.seeded or decided < LEAST:
             return None
-        low, high, _ = stats.wilson(self.first, self.decided)
+        low, high, _ = stats.mean_interval(self.first, self.prompts, "first shown")
         return {
-            "n": self.decided,
-            "first_rate": self.first / self.decided,
+            "n": decided,
+            "first_rate": first / decided,
             "first_rate_low": low,
             "first_rate_high": high,
-            "p": _even(self.first, self.decided),
+            "p": _even(first, decided),
         }
 
     def _both_orders(self) -> dict[str, Any] | None:
@@ -184,24 +190,17 @@ class Length:
         }
 
     def _part(self, values: Any, chosen: Any, name: str) -> dict[str, Any] | None:
-        """The mean of the chosen values and its interval; None without any.
-
-        Wilson's, on prompts where an interval by prompts has nothing to vary.
-        """
+        """The mean of the chosen values and its interval; None without any."""
         if not chosen.any():
             return None
+        taken = values[chosen].tolist()
         clusters = stats.numbered(self._clusters)[chosen]
-        mean, prompts = float(values[chosen].mean()), stats.distinct(clusters)
-        interval = stats.wilson(mean * prompts, prompts)
-        if prompts < len(clusters) and 0 < mean < 1:
-            rng = stats.generator("bootstrap", "length bias", name)
-            draws = stats.resampled_mean(list(values[chosen]), clusters, rng)
-            interval = stats.percentile_interval(draws, "bootstrap by prompt")
+        low, high, _ = stats.mean_interval(taken, clusters, "length bias", name)
         return {
-            "n": len(clusters),
-            "accuracy": mean,
-            "accuracy_low": interval.low,
-            "accuracy_high": interval.high,
+            "n": len(taken),
+            "accuracy": sum(taken) / len(taken),
+            "accuracy_low": low,
+            "accuracy_high": high,
         }
 
 

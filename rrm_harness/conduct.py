@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from math import isfinite
@@ -10,6 +11,7 @@ from typing import Any
 from rrm_harness import stats
 from rrm_harness.records import Comparison, Example, Judgment, Note
 from rrm_harness.schedule import Finished
+from rrm_harness.texts import Texts
 
 Verdicts = dict[tuple[tuple[int, ...], int], float]
 """By order and sample: 1 if the response shown first of two won, 0.5 for a tie."""
@@ -132,6 +134,29 @@ class Conduct:
 
 
 @dataclass(slots=True)
+class Credits:
+    """Credits of examples, and their prompts."""
+
+    values: array[float] = field(default_factory=lambda: array("d"))
+    clusters: Texts = field(default_factory=Texts)
+
+    def add(self, value: float, cluster: str) -> None:
+        """Take in one more."""
+        self.values.append(value)
+        self.clusters.append(cluster)
+
+    def results(self, name: str) -> dict[str, Any]:
+        """Their mean and its interval; the name is the key of draws."""
+        low, high, _ = stats.mean_interval(self.values, self.clusters, name)
+        return {
+            "n": len(self.values),
+            "accuracy": sum(self.values) / len(self.values),
+            "accuracy_low": low,
+            "accuracy_high": high,
+        }
+
+
+@dataclass(slots=True)
 class Attributes:
     """How right one would be by each attribute of a multi-attribute judge alone.
 
@@ -140,7 +165,7 @@ class Attributes:
     nothing to get right, and where a response lacks it, it says nothing.
     """
 
-    right: dict[str, Share] = field(default_factory=dict)
+    right: dict[str, Credits] = field(default_factory=dict)
 
     def add(self, finished: Finished) -> None:
         """Count an example."""
@@ -156,11 +181,12 @@ class Attributes:
                 means = {i: sum(said) / len(said) for i, said in values.items()}
                 best = [i for i in means if means[i] == max(means.values())]
                 share = len(correct.intersection(best)) / len(best)
-                self.right.setdefault(name, Share()).add(share)
+                cluster = example.cluster or example.id
+                self.right.setdefault(name, Credits()).add(share, cluster)
 
     def results(self) -> dict[str, Any]:
-        """Name to n, accuracy and its interval, Wilson's."""
-        return {name: _part(share) for name, share in sorted(self.right.items())}
+        """Name to n, accuracy and its interval."""
+        return {name: each.results(name) for name, each in sorted(self.right.items())}
 
 
 def _attributes(finished: Finished) -> dict[str, dict[int, list[float]]]:
@@ -173,16 +199,6 @@ def _attributes(finished: Finished) -> dict[str, dict[int, list[float]]]:
                 if isfinite(value):
                     named.setdefault(index, []).append(value)
     return said
-
-
-def _part(share: Share) -> dict[str, Any]:
-    low, high, _ = stats.wilson(share.part, share.whole)
-    return {
-        "n": share.whole,
-        "accuracy": share.value,
-        "accuracy_low": low,
-        "accuracy_high": high,
-    }
 
 
 def own_judgments(finished: Finished) -> list[tuple[Comparison, Judgment]]:

@@ -18,7 +18,7 @@ from rrm_harness.scored import NO_VALUES, Rows, Scored, joined
 
 Tie = Literal["share", "half", "wrong"]
 OnFailure = Literal["wrong", "half", "share", "exclude"]
-NOTHING_JUDGED = stats.Interval(0.0, 1.0, "nothing was judged")
+EVERY_FAILED = stats.Interval(0.0, 1.0, "every example failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +182,7 @@ class Rule:
             subset: self.subset_value(subset, group)
             for subset, group in counted.items()
         }
-        draws = {
-            subset: stats.unbiased(self.subset_draws(subset, group), group.prompts)
-            for subset, group in counted.items()
-        }
+        draws = self._draws(counted)
         return Numbers(
             n=sum(counts.values()),
             accuracy=float(self.headline(accuracies, counts)),
@@ -202,6 +199,25 @@ class Rule:
             sections=self._sections(counted, draws, accuracies),
             extra=self.extra(credited),
         )
+
+    def _draws(self, counted: Mapping[str, Rows]) -> dict[str, Any]:
+        """Bootstrap draws of every subset; prompts of several are drawn for all."""
+        if _shared(counted.values()) and all(map(self.is_mean, counted)):
+            parts = [(group.credits, group.clusters) for group in counted.values()]
+            rng = stats.generator("bootstrap", *counted)
+            drawn = dict(zip(counted, stats.resampled_means(parts, rng), strict=True))
+        else:
+            drawn = {each: self.subset_draws(each, counted[each]) for each in counted}
+        return {
+            subset: self._spread(subset, draws, counted[subset].prompts)
+            for subset, draws in drawn.items()
+        }
+
+    def _spread(self, subset: str, draws: Any, prompts: int) -> Any:
+        """Draws that vary as the prompts do, also where they came out alike."""
+        if self.is_mean(subset) and draws.var() < stats.NO_VARIANCE:
+            return stats.spread(float(draws[0]), prompts, subset)
+        return stats.unbiased(draws, prompts)
 
     def _sections(
         self,
@@ -236,7 +252,7 @@ class Rule:
     def _part_interval(self, rows: Rows, value: float, draws: Any) -> stats.Interval:
         """Wilson's where the rows are independent, else told by the bootstrap."""
         if rows.failed == len(rows):
-            return NOTHING_JUDGED
+            return EVERY_FAILED
         if rows.prompts == len(rows) and all(map(self.is_mean, rows.subsets)):
             return stats.wilson(rows.worth, len(rows))
         return _by_prompt(value, draws, rows)
@@ -255,9 +271,18 @@ class Rule:
 def _by_prompt(value: float, draws: Any, rows: Rows) -> stats.Interval:
     """The interval of a number that is not the mean of independent examples."""
     if rows.failed == len(rows):
-        return NOTHING_JUDGED
-    prompts = [group.prompts for group in rows.by_subset().values()]
-    return stats.wilson_of_draws(value, draws, prompts)
+        return EVERY_FAILED
+    groups = rows.by_subset().values()
+    prompts = [rows.prompts] if _shared(groups) else [each.prompts for each in groups]
+    low, high, method = stats.wilson_of_draws(value, draws, prompts)
+    return stats.Interval(min(low, value), max(high, value), method)
+
+
+def _shared(groups: Collection[Rows]) -> bool:
+    """Whether some prompt is in several groups."""
+    if len(groups) == 1:
+        return False
+    return joined(groups).prompts < sum(group.prompts for group in groups)
 
 
 def _part(n: int, accuracy: float, interval: stats.Interval) -> dict[str, float]:

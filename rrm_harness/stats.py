@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from itertools import chain
 from math import sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ LEVEL = 0.95
 RESAMPLES = 2000
 EFFECTIVE = "Wilson, with the effective number of examples by a bootstrap of prompts"
 NO_VARIANCE = 1e-24
+AT_ONCE = 20_000_000
 
 
 class Interval(NamedTuple):
@@ -85,6 +87,17 @@ def unbiased(draws: Any, clusters: int) -> Any:
     return middle + (draws - middle) * sqrt(clusters / (clusters - 1))
 
 
+def spread(share: float, prompts: int, *key: chance.Key) -> Any:
+    """Draws of a share that came out alike in all prompts; shape (RESAMPLES,).
+
+    A bootstrap of such prompts never differs, which says nothing of how the share would
+    vary: these are normal, as wide as Wilson's interval, and may pass 0 and 1.
+    """
+    low, high, _ = wilson(share * prompts, prompts)
+    width = (high - low) / (2 * NormalDist().inv_cdf((1 + LEVEL) / 2))
+    return share + width * generator("alike", *key).standard_normal(RESAMPLES)
+
+
 def generator(*key: chance.Key) -> numpy.random.Generator:
     """Return a numpy generator seeded by a key."""
     import numpy
@@ -120,19 +133,86 @@ def resampled_mean(
 ) -> Any:
     """Means of the values over RESAMPLES bootstrap draws of whole clusters.
 
-    Clusters with equal sums and sizes are interchangeable, so how often each kind is
-    drawn is multinomial: exact, and its cost grows with the kinds, not the items.
-
     Returns:
         An array of shape (RESAMPLES,).
     """
+    (draws,) = resampled_means([(values, clusters)], rng)
+    return draws
+
+
+def resampled_means(
+    parts: Sequence[tuple[Sequence[float], Iterable[Hashable]]],
+    rng: numpy.random.Generator,
+) -> Any:
+    """Means of each part's values over RESAMPLES draws of the whole clusters of all.
+
+    A cluster that has values in several parts is drawn once for all of them. Where a
+    draw has nothing of a part, that part stays at its mean.
+
+    Args:
+        parts: Of each its values and their clusters.
+        rng: What draws.
+
+    Returns:
+        An array of shape (parts, RESAMPLES).
+    """
     import numpy
 
-    cluster = numbered(clusters)
-    sums = [numpy.bincount(cluster, values), numpy.bincount(cluster)]
-    kinds, counts = numpy.unique(numpy.stack(sums, axis=1), axis=0, return_counts=True)
-    draws = rng.multinomial(counts.sum(), counts / counts.sum(), size=RESAMPLES)
-    return (draws @ kinds[:, 0]) / (draws @ kinds[:, 1])
+    sizes = [len(values) for values, _ in parts]
+    number = numbered(chain.from_iterable(clusters for _, clusters in parts))
+    columns = []
+    for (values, _), cluster in zip(
+        parts, numpy.split(number, numpy.cumsum(sizes)[:-1]), strict=True
+    ):
+        columns.append(numpy.bincount(cluster, values, number.max() + 1))
+        columns.append(numpy.bincount(cluster, minlength=number.max() + 1))
+    sums = redrawn(numpy.stack(columns, axis=1), rng)
+    worth, count = sums[:, ::2], sums[:, 1::2]
+    means = numpy.tile(
+        [sum(values) / len(values) for values, _ in parts], (len(sums), 1)
+    )
+    return numpy.divide(worth, count, out=means, where=count > 0).T
+
+
+def redrawn(rows: Any, rng: numpy.random.Generator, at_once: int = AT_ONCE) -> Any:
+    """Sums over RESAMPLES draws of as many rows as there are, with replacement.
+
+    Equal rows are interchangeable, so how often each kind is drawn is multinomial:
+    exact, and its cost grows with the kinds, not the rows.
+
+    Args:
+        rows: Shape (rows, columns).
+        rng: What draws.
+        at_once: Counts of kinds that are held at once.
+
+    Returns:
+        An array of shape (RESAMPLES, columns).
+    """
+    import numpy
+
+    kinds, counts = numpy.unique(rows, axis=0, return_counts=True)
+    shares, found = counts / counts.sum(), []
+    left, most = RESAMPLES, max(1, at_once // len(kinds))
+    while left:
+        picks = rng.multinomial(counts.sum(), shares, size=min(left, most))
+        found.append(picks @ kinds)
+        left -= len(picks)
+    return numpy.concatenate(found)
+
+
+def mean_interval(
+    values: Sequence[float], clusters: Collection[Hashable], *key: chance.Key
+) -> Interval:
+    """The interval of a mean of values from 0 to 1, some of which may share a cluster.
+
+    Wilson's where each has a cluster of its own, else as `wilson_of_draws` makes it of
+    a bootstrap of clusters.
+    """
+    mean, prompts = sum(values) / len(values), distinct(clusters)
+    if prompts == len(values):
+        return wilson(sum(values), len(values))
+    draws = resampled_mean(values, clusters, generator("bootstrap", *key))
+    return wilson_of_draws(mean, unbiased(draws, prompts), [prompts])
 
 
 def percentile_interval(draws: Any, method: str) -> Interval:

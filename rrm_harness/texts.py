@@ -32,6 +32,9 @@ class Texts:
             self._blocks.append(_packed(self._last))
             self._last = []
 
+    def __contains__(self, text: object) -> bool:
+        return any(text == each for each in self)
+
     def __len__(self) -> int:
         return len(self._blocks) * BLOCK + len(self._last)
 

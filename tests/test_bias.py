@@ -123,6 +123,22 @@ def test_the_test_of_seeded_orders_is_scipys() -> None:
     assert found["first_rate_low"] < 0.6 < found["first_rate_high"]
 
 
+def test_many_votes_on_a_pair_make_no_interval_of_places_narrower() -> None:
+    says = {str(each): FIRST if each < 20 else SECOND for each in range(40)}
+    once, often = (
+        seeded(asked_once(lambda shown: says[shown.example.id], 40, samples=samples))
+        for samples in (1, 16)
+    )
+
+    assert once is not None
+    assert often is not None
+    assert often["n"] == 16 * once["n"]
+    widths = [
+        each["first_rate_high"] - each["first_rate_low"] for each in (once, often)
+    ]
+    assert widths[1] > 0.9 * widths[0]
+
+
 def test_ties_are_no_decisions() -> None:
     found = seeded(
         asked_once(lambda shown: TIE if int(shown.example.id) < 40 else FIRST)

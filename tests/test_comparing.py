@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,28 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
 
-from rrm_harness import BadRow, Dataset, Example, Judgment, Message, Rule, evaluate
+from rrm_harness import (
+    BadRow,
+    Dataset,
+    Example,
+    Judgment,
+    Message,
+    Rule,
+    Scored,
+    evaluate,
+)
 from rrm_harness.comparing.comparison import Compared, compare
 from rrm_harness.comparing.matching import letters
-from rrm_harness.comparing.paired import difference, discordance, holm, mcnemar, swapped
+from rrm_harness.comparing.paired import (
+    STEPS,
+    difference,
+    discordance,
+    holm,
+    mcnemar,
+    swapped,
+)
 from rrm_harness.comparing.ranks import ranks
 from rrm_harness.errors import HarnessError, OutputError
-from rrm_harness.metrics import Scored
 from rrm_harness.output import DIGEST, read_results, sealed
 from rrm_harness.report import comparison
 from rrm_harness.testing import FakeJudge
@@ -349,6 +365,69 @@ def test_the_test_by_prompt_counts_all_swaps(apart: list[int]) -> None:
     assert found == pytest.approx(len(far) / len(sums), abs=1e-9)
 
 
+@given(
+    st.lists(
+        st.tuples(*[st.sampled_from([0.0, 0.25, 1 / 3, 0.5, 2 / 3, 1.0])] * 2),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_parts_of_an_example_count_for_what_they_are(
+    credits: list[tuple[float, float]],  # noqa: A002
+) -> None:
+    first, second = (scored([*each]) for each in zip(*credits, strict=True))
+
+    found = discordance(first, second)
+
+    apart = [round(12 * one) - round(12 * other) for one, other in credits]
+    assert found.apart == pytest.approx(sum(apart) / 12)
+    assert found.by_prompt == pytest.approx(swapped(apart))
+
+
+def test_a_test_of_too_many_steps_to_count_is_nearly_the_counted_one() -> None:
+    rng = numpy.random.default_rng(7)
+    apart = [Fraction(int(each), 420) for each in rng.integers(-400, 421, 600)]
+    assert sum(abs(each) for each in apart) * 420 > STEPS
+
+    found = swapped(apart)
+
+    signs = rng.choice([-1.0, 1.0], (20_000, len(apart)))
+    drawn = abs(signs @ [float(each) for each in apart])
+    assert found == pytest.approx((drawn >= abs(float(sum(apart)))).mean(), abs=0.02)
+
+
+def in_subsets(credits: list[float], subsets: int) -> list[Scored]:  # noqa: A002
+    """Every prompt has one example in each subset, all of them worth the same."""
+    return [
+        Scored(f"{place}:{part}", str(part), str(place), credit, credit, credit)
+        for place, credit in enumerate(credits)
+        for part in range(subsets)
+    ]
+
+
+def test_prompts_of_several_subsets_are_drawn_once_for_all_of_them() -> None:
+    rng = numpy.random.default_rng(2)
+    ours, theirs = ([*rng.integers(0, 2, 60).astype(float)] for _ in range(2))
+
+    whole = difference(Rule(), in_subsets(ours, 1), in_subsets(theirs, 1))
+    parts = difference(Rule(), in_subsets(ours, 9), in_subsets(theirs, 9))
+
+    assert parts.value == pytest.approx(whole.value)
+    assert parts.error == pytest.approx(whole.error, rel=0.1)
+
+
+def test_prompts_of_several_subsets_are_swapped_once_for_all_of_them() -> None:
+    ours, theirs = [1.0] * 6 + [0.0] * 2, [0.0] * 8
+
+    whole, parts = (
+        discordance(in_subsets(ours, subsets), in_subsets(theirs, subsets))
+        for subsets in (1, 9)
+    )
+
+    assert parts.by_prompt == pytest.approx(whole.by_prompt)
+    assert parts.apart == 9 * whole.apart
+
+
 def test_holms_correction_is_the_one_worked_out_by_hand() -> None:
     chances = [0.01, 0.04, 0.03, 0.005]
 
@@ -442,7 +521,7 @@ def test_a_judge_that_is_right_is_ahead_of_one_that_only_ties() -> None:
 
     told = discordance(right, tied)
 
-    assert (told.ties, told.apart) == (20, 20)
+    assert (told.ties, told.apart) == (20, 10)
     assert told.by_prompt == pytest.approx(2 * 0.5**20)
 
 

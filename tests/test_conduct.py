@@ -201,9 +201,10 @@ def said(
     correct: tuple[int, ...] = (0,),
     responses: int = 2,
     order: tuple[int, ...] = (),
+    name: str = "x",
 ) -> Finished:
     """One judgment with attributes, in the order given unless told."""
-    example = Example("x", (), tuple("abcdefgh"[:responses]), correct)
+    example = Example(name, (), tuple("abcdefgh"[:responses]), correct)
     shown = Comparison.of(example).only(*(order or range(responses)))
     judgment = Judgment((0.0,) * len(shown.order), attributes=attributes)
     return Finished(example, Outcome(), [(shown, judgment)])
@@ -225,7 +226,8 @@ def test_each_attribute_has_the_accuracy_of_choosing_by_it_alone() -> None:
 
 
 def test_an_attributes_interval_is_wilsons() -> None:
-    pairs = [said({"helpful": (0.9, 0.1)})] * 7 + [said({"helpful": (0.1, 0.9)})] * 3
+    values = [(0.9, 0.1)] * 7 + [(0.1, 0.9)] * 3
+    pairs = [said({"helpful": each}, name=str(n)) for n, each in enumerate(values)]
 
     found: Any = results(*pairs)["attributes"]
 
@@ -238,6 +240,20 @@ def test_an_attributes_interval_is_wilsons() -> None:
             "accuracy_high": high,
         }
     }
+
+
+def test_an_attributes_interval_knows_that_examples_share_a_prompt() -> None:
+    values = [(0.9, 0.1)] * 7 + [(0.1, 0.9)] * 3
+    alone, thrice = (
+        [said({"helpful": each}, name=str(n)) for n, each in enumerate(values)] * times
+        for times in (1, 3)
+    )
+
+    few, many = (results(*pairs)["attributes"]["helpful"] for pairs in (alone, thrice))
+
+    assert (few["n"], many["n"]) == (10, 30)
+    assert many["accuracy_low"] < few["accuracy_low"] + 0.01
+    assert many["accuracy_high"] > few["accuracy_high"] - 0.01
 
 
 def test_attributes_are_of_the_responses_and_not_of_the_places() -> None:

@@ -143,6 +143,21 @@ def test_a_run_whose_examples_are_gone_is_ranked_by_overlap(made: Made) -> None:
     assert leaderboard.OVERLAP in board.notes
 
 
+def test_runs_whose_formula_needs_more_are_ranked_by_their_own_numbers(
+    made: Made,
+) -> None:
+    """As of RewardBench 2, whose Ties are no mean of examples."""
+    low = called(made("low"), accuracy=0.3, accuracy_low=0.2, accuracy_high=0.4)
+    high = called(
+        made("high", *range(20)), accuracy=0.7, accuracy_low=0.6, accuracy_high=0.8
+    )
+
+    (board,) = leaderboard.boards([low, high])
+
+    assert ranked(board) == [("high", 1), ("low", 2)]
+    assert leaderboard.OVERLAP in board.notes
+
+
 def test_what_could_not_be_scored_is_last_and_has_no_rank(made: Made) -> None:
     runs = [
         made("none", fails=True, failure="exclude"),

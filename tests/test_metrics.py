@@ -398,3 +398,50 @@ def test_sharing_a_tie_is_worth_what_chance_would_win() -> None:
     shared = Rule(tie="share").credit(asked, scored(1, 1, 1, 1))
 
     assert shared == sum(credit or 0.0 for credit in coin) / 4
+
+
+def in_subsets(credits: Sequence[float], subsets: int) -> list[Scored]:  # noqa: A002
+    """Every prompt has one example in each subset, all of them worth the same."""
+    return [
+        credited(credit, str(part), f"{place}:{part}", cluster=str(place))
+        for place, credit in enumerate(credits)
+        for part in range(subsets)
+    ]
+
+
+@pytest.mark.parametrize("average", ["examples", "subsets"])
+def test_an_interval_knows_that_prompts_are_in_several_subsets(average: Any) -> None:
+    credits = [1.0] * 30 + [0.0] * 50  # noqa: A001
+
+    whole = Rule(average=average).numbers(in_subsets(credits, 1))
+    parts = Rule(average=average).numbers(in_subsets(credits, 9))
+
+    assert parts.accuracy == pytest.approx(whole.accuracy)
+    assert parts.interval.low == pytest.approx(whole.interval.low, abs=0.01)
+    assert parts.interval.high == pytest.approx(whole.interval.high, abs=0.01)
+
+
+class Beyond(Rule):
+    """A formula whose numbers pass 1, as that of RewardBench 2's Ties does."""
+
+    def subset_value(self, subset: str, rows: Sequence[Scored]) -> float:
+        return 1.01
+
+    def is_mean(self, subset: str) -> bool:
+        return False
+
+
+def test_a_number_lies_in_its_interval() -> None:
+    found = Beyond().numbers(rows(ties=[1.0, 1.0, 1.0]))
+
+    assert found.interval.low <= found.accuracy <= found.interval.high
+    assert found.subsets["ties"]["accuracy_high"] >= found.accuracy
+
+
+def test_a_few_examples_that_are_all_right_make_no_mean_surer() -> None:
+    """Five right of five tell no more than that most are right."""
+    found = Rule(average="subsets").numbers(rows(few=[1.0] * 5, many=[0.0, 1.0] * 500))
+
+    alone = stats.wilson(5, 5)
+    width = found.interval.high - found.interval.low
+    assert width > (alone.high - alone.low) / 2

@@ -539,8 +539,8 @@ def test_no_reply_is_better_than_one_of_two() -> None:
 
 
 def seen(pairs: Sequence[tuple[float, float]]) -> Iterator[Glance]:
-    for margin, credit in pairs:
-        yield Glance("right" if credit else "wrong", credit, margin)
+    for number, (margin, credit) in enumerate(pairs):
+        yield Glance("right" if credit else "wrong", credit, margin, str(number))
 
 
 def test_margins_of_few_sizes_are_a_bin_each() -> None:
@@ -563,7 +563,7 @@ def test_every_margin_is_in_one_bin(each: list[float]) -> None:
 
 def line(**more: Any) -> Line:
     told = {"correct": [0], "scores": [1.0, 0.0], "winners": [0], "failure": None}
-    return {**told, "credit": 1.0, **more}
+    return {**told, "credit": 1.0, "cluster": "x", **more}
 
 
 @pytest.mark.parametrize(

@@ -182,3 +182,48 @@ def test_the_percentile_interval_is_the_middle_95_percent() -> None:
 
     assert interval.low == pytest.approx(25)
     assert interval.high == pytest.approx(975)
+
+
+def test_a_cluster_of_two_parts_is_drawn_once_for_both() -> None:
+    values = [0.0, 1.0, 1.0, 0.5]
+
+    first, second = stats.resampled_means(
+        [(values, "abcd"), (values, "abcd")], stats.generator("test")
+    )
+
+    assert (first == second).all()
+    assert first.std() > 0
+
+
+def test_a_part_of_which_nothing_was_drawn_stays_at_its_mean() -> None:
+    rare = ([0.25], ["z"])
+    common = ([0.0, 1.0] * 20, [str(each) for each in range(40)])
+
+    found, _ = stats.resampled_means([rare, common], stats.generator("test"))
+
+    assert (found == 0.25).all()
+
+
+def test_what_is_drawn_in_pieces_is_what_is_drawn_at_once() -> None:
+    rows = numpy.random.default_rng(1).random((50, 2))
+
+    whole = stats.redrawn(rows, stats.generator("test"))
+    pieces = stats.redrawn(rows, stats.generator("test"), at_once=50 * 7)
+
+    assert pieces.shape == (stats.RESAMPLES, 2)
+    assert pieces == pytest.approx(whole)
+
+
+def test_the_interval_of_independent_values_is_wilsons() -> None:
+    assert stats.mean_interval([1.0, 0.0, 1.0], ["a", "b", "c"]) == stats.wilson(2, 3)
+
+
+def test_repeating_what_was_said_makes_no_interval_narrower() -> None:
+    said = [1.0] * 30 + [0.0] * 20
+    names = [str(each) for each in range(50)]
+
+    once = stats.mean_interval(said, names)
+    often = stats.mean_interval(said * 9, names * 9)
+
+    assert often.low == pytest.approx(once.low, abs=0.01)
+    assert often.high == pytest.approx(once.high, abs=0.01)

@@ -108,7 +108,7 @@ def compare(directories: Sequence[Path], *, common: bool = False) -> Compared:
         headline,
         len(rows),
         left_out,
-        len({(row.subset, row.cluster) for row in rows}) < len(rows),
+        len({row.cluster for row in rows}) < len(rows),
     )
 
 

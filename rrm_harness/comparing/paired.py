@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import chain
+from math import lcm, sqrt
 from statistics import NormalDist
 from typing import Any
 
@@ -16,6 +20,12 @@ POWER = 0.8
 SIGNIFICANT = 1 - stats.LEVEL
 REACH = NormalDist().inv_cdf((1 + stats.LEVEL) / 2) + NormalDist().inv_cdf(POWER)
 """Standard errors between no difference and one that is found with this power."""
+PARTS = 1000
+"""The most parts that a credit can be a number of."""
+STEPS = 100_000
+"""Of a test that is counted out over several sizes; that many take seconds."""
+
+_Prompts = Mapping[str, Mapping[str, list[float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,7 @@ class Discordance:
         second_only: Those that the second alone has right.
         ties: Examples that neither count has, because a credit is neither 0 nor 1.
         unscored: Examples left out because the rule gives one of the two no credit.
-        apart: How many halves of an example the first is ahead, ties included.
+        apart: How many examples the first is ahead, parts of one included.
         by_example: McNemar's exact p, for which each example stands alone, ties left
             out.
         by_prompt: The exact p where examples of a prompt do not, and a tie is half
@@ -62,7 +72,7 @@ class Discordance:
     second_only: int
     ties: int
     unscored: int
-    apart: int
+    apart: float
     by_example: float
     by_prompt: float
 
@@ -81,18 +91,18 @@ def difference(
         second: Another run's rows of the same examples in the same order.
     """
     prompts = _prompts(first, second)
-    drawn = {subset: _redrawn(subset, sums) for subset, sums in prompts.items()}
+    drawn = _drawn(prompts)
     ours, theirs = (_headlines(rule, drawn, run) for run in (0, 1))
     value, draws = float(ours[0] - theirs[0]), ours[1:] - theirs[1:]
     low, high, _ = stats.percentile_interval(draws, "")
     if high - low > 1e-12:
         return Difference(value, low, high, float(draws.std(ddof=1)))
-    room = stats.wilson(0, sum(map(len, prompts.values()))).high
+    room = stats.wilson(0, len(set().union(*prompts.values()))).high
     return Difference(value, max(-1.0, value - room), min(1.0, value + room), None)
 
 
-def _prompts(first: Sequence[Scored], second: Sequence[Scored]) -> dict[str, Any]:
-    """Of each subset an array (prompts, 4): each run's sum of credits, and count."""
+def _prompts(first: Sequence[Scored], second: Sequence[Scored]) -> _Prompts:
+    """Of each subset and prompt four numbers: each run's sum of credits, and count."""
     found: dict[str, dict[str, list[float]]] = defaultdict(
         lambda: defaultdict(lambda: [0.0] * 4)
     )
@@ -102,29 +112,40 @@ def _prompts(first: Sequence[Scored], second: Sequence[Scored]) -> dict[str, Any
             if row.credit is not None:
                 sums[2 * run] += row.credit
                 sums[2 * run + 1] += 1
-    import numpy
-
-    return {
-        subset: numpy.array([*sums.values()]) for subset, sums in sorted(found.items())
-    }
+    return dict(sorted(found.items()))
 
 
-def _redrawn(subset: str, sums: Any) -> Any:
-    """The subset's sums as they are, and over draws of its prompts.
+def _drawn(prompts: _Prompts) -> dict[str, Any]:
+    """Each subset's sums as they are, and over draws of its prompts.
 
-    Prompts with equal sums are interchangeable, so how often each kind is drawn is
-    multinomial. The key is the subset alone: a pair has the same interval in any
-    company.
+    The key of a subset's draws is its name alone: a pair has the same interval in any
+    company. Where a prompt is in several subsets, it is drawn once for all of them.
 
     Returns:
-        An array (1 + stats.RESAMPLES, 4).
+        Arrays (1 + stats.RESAMPLES, 4).
     """
     import numpy
 
-    kinds, counts = numpy.unique(sums, axis=0, return_counts=True)
-    rng = stats.generator("paired bootstrap", subset)
-    picks = rng.multinomial(len(sums), counts / len(sums), size=stats.RESAMPLES)
-    return numpy.vstack([counts, picks]) @ kinds
+    every = dict.fromkeys(chain.from_iterable(prompts.values()))
+    if len(every) == sum(map(len, prompts.values())):
+        return {
+            subset: _redrawn(subset, numpy.array([*sums.values()]))
+            for subset, sums in prompts.items()
+        }
+    nothing = [0.0] * 4
+    table = [[sums.get(each, nothing) for sums in prompts.values()] for each in every]
+    sums = _redrawn(
+        "prompts of several subsets", numpy.array(table).reshape(len(every), -1)
+    )
+    return dict(zip(prompts, numpy.split(sums, len(prompts), axis=1), strict=True))
+
+
+def _redrawn(key: str, sums: Any) -> Any:
+    """The total of all rows, and of draws of as many: (1 + RESAMPLES, columns)."""
+    import numpy
+
+    rng = stats.generator("paired bootstrap", key)
+    return numpy.vstack([sums.sum(axis=0), stats.redrawn(sums, rng)])
 
 
 def _headlines(rule: Rule, drawn: dict[str, Any], run: int) -> Any:
@@ -151,13 +172,13 @@ def discordance(first: Sequence[Scored], second: Sequence[Scored]) -> Discordanc
         second: Another run's rows of the same examples in the same order.
     """
     parted: Counter[float] = Counter()
-    prompts: Counter[tuple[str, str]] = Counter()
+    prompts: dict[str, Fraction | int] = defaultdict(int)
     ties = unscored = 0
     for one, other in zip(first, second, strict=True):
         if one.credit is None or other.credit is None:
             unscored += 1
             continue
-        prompts[one.subset, one.cluster] += round(2 * (one.credit - other.credit))
+        prompts[one.cluster] += _exact(one.credit) - _exact(other.credit)
         if {one.credit, other.credit} <= {0.0, 1.0}:
             parted[int(one.credit - other.credit)] += 1
         else:
@@ -167,7 +188,7 @@ def discordance(first: Sequence[Scored], second: Sequence[Scored]) -> Discordanc
         parted[-1],
         ties,
         unscored,
-        sum(prompts.values()),
+        float(sum(prompts.values())),
         mcnemar(parted[1], parted[-1]),
         swapped(prompts.values()),
     )
@@ -183,31 +204,43 @@ def mcnemar(first_only: int, second_only: int) -> float:
     return float(test([[0, first_only], [second_only, 0]], exact=True).pvalue)
 
 
-def swapped(apart: Collection[int]) -> float:
+@lru_cache(1024)
+def _exact(credit: float) -> Fraction | int:
+    """A credit as the share of few that it is, such as a third; 0 and 1 at once."""
+    whole = int(credit)
+    return whole if whole == credit else Fraction(credit).limit_denominator(PARTS)
+
+
+def swapped(apart: Collection[Fraction | int]) -> float:
     """Return the two-sided exact p of prompts' differences, were the judges alike.
 
     Then swapping the two judges on any prompt is as likely as not; the p is the share
-    of all such swaps that part the judges at least as far. It is counted, not drawn.
-    With one example to a prompt it is McNemar's exact test.
+    of all such swaps that part the judges at least as far. It is counted, not drawn;
+    where that would take more than STEPS steps of the differences' common unit, it is
+    the normal approximation. With one example to a prompt it is McNemar's exact test.
 
     Args:
-        apart: Of each prompt, how far the first is ahead, in halves of an example.
+        apart: Of each prompt, how many examples the first is ahead.
 
     Source: the randomization test by E. J. G. Pitman, JRSS Suppl. 4 (1937), 119-130.
     """
     import numpy
-    from scipy.stats import binom
+    from scipy.stats import binom, norm
 
-    chances: Any = numpy.ones(
-        1
-    )  # of each sum of what prompts that the first wins are worth
-    for worth, count in sorted(Counter(map(abs, apart)).items()):
-        if worth:
-            wins = numpy.zeros(worth * count + 1)
-            wins[::worth] = binom.pmf(numpy.arange(count + 1), count, 0.5)
-            chances = numpy.convolve(chances, wins)
+    ahead = sum(apart)
+    unit = lcm(*(Fraction(each).denominator for each in {*apart}))
+    steps = [abs(int(each * unit)) for each in apart if each]
+    kinds = sorted(Counter(steps).items())
+    if len(kinds) > 1 and sum(steps) > STEPS:
+        spread = sqrt(sum(float(each) ** 2 for each in apart))
+        return float(2 * norm.sf(abs(float(ahead)) / spread))
+    chances: Any = numpy.ones(1)  # of each sum of what the first wins
+    for worth, count in kinds:
+        wins = numpy.zeros(worth * count + 1)
+        wins[::worth] = binom.pmf(numpy.arange(count + 1), count, 0.5)
+        chances = numpy.convolve(chances, wins)
     total = len(chances) - 1
-    far = abs(2 * numpy.arange(total + 1) - total) >= abs(sum(apart))
+    far = abs(2 * numpy.arange(total + 1) - total) >= abs(int(ahead * unit))
     return min(1.0, float(chances[far].sum()))
 
 

@@ -25,7 +25,7 @@ def _failures(results: Results) -> Iterator[str]:
     failed = sum(results["failures"].values())
     if not failed:
         return
-    if results["failed_examples"] == results["examples"]:
+    if failed == results["comparisons"]:
         yield (
             "Nothing was judged: the headline is only what the benchmark's rule pays"
             " for failures."

@@ -27,16 +27,18 @@ class Glance:
         credit: What the benchmark's rule pays, 0–1; None if it leaves the example out.
         margin: The best correct response's score less the best wrong one's, in the
             strategy's units; None where there is no such pair or no outcome.
+        cluster: Its prompt's.
     """
 
     kind: str
     credit: float | None
     margin: float | None
+    cluster: str
 
     @classmethod
     def of(cls, line: Mapping[str, Any]) -> Glance:
         """Look at a line of outcomes.jsonl."""
-        return cls(_kind(line), line["credit"], _margin(line))
+        return cls(_kind(line), line["credit"], _margin(line), line["cluster"])
 
 
 def _kind(line: Mapping[str, Any]) -> str:

@@ -35,8 +35,9 @@ PAIRED = (
     " corrected for the number of pairs; `rrm-harness compare` does that."
 )
 OVERLAP = (
-    "Runs that are not on the same examples, or whose examples cannot be read, are told"
-    " apart where their own intervals do not overlap."
+    "Runs that are not on the same examples, whose examples cannot be read, or whose"
+    " headline needs more than each example's credit, are told apart where their own"
+    " intervals do not overlap."
 )
 STORED = (
     "seconds are those of the last command, which asks only what the store lacks; some"
@@ -97,7 +98,8 @@ def _better(results: Sequence[Result]) -> tuple[set[tuple[int, int]], bool]:
     """Find all (better, worse), and whether every two were paired by example."""
     runs = [_read(each) for each in results]
     known = [(run.result.results, run.rows) for run in runs if run]
-    headline = Headline.of(known) if known else None
+    found = Headline.of(known) if known else None
+    headline = found if found and found.official else None
     above, by_example = set(), True
     for one, other in combinations(range(len(results)), 2):
         first, second = runs[one], runs[other]
