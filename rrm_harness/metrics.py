@@ -183,10 +183,11 @@ class Rule:
             for subset, group in counted.items()
         }
         draws = self._draws(counted)
+        varied = self._varied(counted, draws)
         return Numbers(
             n=sum(counts.values()),
             accuracy=float(self.headline(accuracies, counts)),
-            interval=self._interval(counted, draws, accuracies),
+            interval=self._interval(counted, varied, accuracies),
             bounds=self._bounds(columns),
             subsets={
                 subset: _part(
@@ -196,7 +197,7 @@ class Rule:
                 )
                 for subset, group in counted.items()
             },
-            sections=self._sections(counted, draws, accuracies),
+            sections=self._sections(counted, varied, accuracies),
             extra=self.extra(credited),
         )
 
@@ -209,15 +210,21 @@ class Rule:
         else:
             drawn = {each: self.subset_draws(each, counted[each]) for each in counted}
         return {
-            subset: self._spread(subset, draws, counted[subset].prompts)
+            subset: stats.unbiased(draws, counted[subset].prompts)
             for subset, draws in drawn.items()
         }
 
-    def _spread(self, subset: str, draws: Any, prompts: int) -> Any:
-        """Draws that vary as the prompts do, also where they came out alike."""
-        if self.is_mean(subset) and draws.var() < stats.NO_VARIANCE:
-            return stats.spread(float(draws[0]), prompts, subset)
-        return stats.unbiased(draws, prompts)
+    def _varied(
+        self, counted: Mapping[str, Rows], draws: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Draws to combine: a subset that came out alike is no surer for it."""
+        varied = dict(draws)
+        for subset, group in counted.items():
+            alike = draws[subset].var() < stats.NO_VARIANCE
+            if alike and len(counted) > 1 and self.is_mean(subset):
+                share = float(draws[subset][0])
+                varied[subset] = stats.spread(share, group.prompts, subset)
+        return varied
 
     def _sections(
         self,
