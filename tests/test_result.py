@@ -8,6 +8,7 @@ import pytest
 
 from rrm_harness import OutputError, Result, evaluate
 
+PAGE = Path(__file__).parents[1] / "docs" / "tutorial" / "first-run.md"
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -73,6 +74,14 @@ def test_results_of_which_a_bit_was_changed_are_refused_or_say_the_same(
 
     assert all(each.results == result.results for each in read)
     assert len(read) < len(written) / 1000
+
+
+def test_every_field_of_a_run_is_in_the_page_on_a_first_one(result: Result) -> None:
+    results = json.loads((result.directory / "results.json").read_text())
+    line = next(result.outcomes())
+
+    page = PAGE.read_text(encoding="utf-8")
+    assert [name for name in (*results, *line) if f"`{name}`" not in page] == []
 
 
 def test_results_may_be_laid_out_in_another_way(result: Result, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ ENGINES = {"engine": "judge", "policy_engine": "policy", "meta_engine": "meta_ju
 READ = {"directories", "directory", "file"}
 """Arguments that are runs or files to be read."""
 SHELL = ("", "sh", "console")
-WRITTEN_THERE = {"mentions", "king-of-the-hill", "reasons"}
+WRITTEN_THERE = {"mentions", "king-of-the-hill", "reasons", "my-judge", "my-strategy"}
 """Plugins that a page has the reader write."""
 
 
@@ -144,11 +144,16 @@ def specs(values: Any) -> list[str]:
     return [each for each in named if Spec.parse(each).name not in WRITTEN_THERE]
 
 
+def _asked(parameters: dict[str, Any], role: str) -> Any:
+    """What an option names, or the one that may be given often."""
+    return parameters.get(role) or parameters.get(f"{role}s".replace("ys", "ies"))
+
+
 def build(parameters: dict[str, Any]) -> None:
     """Build whatever the command's specs name."""
     plugins = host.default()
     for role, kind in ROLES.items():
-        for spec in specs(parameters.get(role) or parameters.get(f"{role}s")):
+        for spec in specs(_asked(parameters, role)):
             plugins.build(kind, spec)
     published = parameters.get("published")  # a judge of `reproduce`, a flag elsewhere
     for role, of in ENGINES.items():
@@ -171,6 +176,18 @@ def test_a_command_that_is_shown_is_one(
         context = parsed(shlex.split(command))
 
         build(context.params)
+
+
+def test_a_run_s_directory_is_no_other_run_s_on_any_page() -> None:
+    """A reader who stays in one folder is not told that it holds another run."""
+    found: dict[str, dict[str, str]] = {}
+    for page, command in shown("rrm-harness"):
+        words = [each for each in shlex.split(command) if each != "--offline"]
+        if words[1] in ("run", "serve") and "--output" in words:
+            output = words[words.index("--output") + 1]
+            found.setdefault(output, {})[shlex.join(words)] = page
+
+    assert {name: each for name, each in found.items() if len(each) > 1} == {}
 
 
 def test_lm_eval_takes_every_command_that_is_shown() -> None:
@@ -209,7 +226,7 @@ def lacking(words: list[str]) -> str:
         if words[2] == "task":
             given["dataset"] = words[3].removeprefix("rrm_").replace("_", "-")
     needs = (_servers(words), _files(given), _judges(given), _datasets(given))
-    return next(chain(*needs), "")
+    return next(chain(*needs, _strategies(given)), "")
 
 
 def _servers(words: list[str]) -> Iterator[str]:
@@ -257,9 +274,17 @@ def _datasets(given: dict[str, Any]) -> Iterator[str]:
             yield f"the data: {error}"
 
 
+def _strategies(given: dict[str, Any]) -> Iterator[str]:
+    for each in _named(given, "strategy"):
+        try:
+            host.default().build("strategies", each)
+        except SpecError as error:
+            yield f"the strategy {each}: {error}"
+
+
 def _named(given: dict[str, Any], role: str) -> list[str]:
-    """The specs of an option, or of the one that may be given often."""
-    found = given.get(role) or given.get(f"{role}s") or ()
+    """The specs of an option."""
+    found = _asked(given, role) or ()
     if found is True:  # `figure` has a flag of a judge's option's name
         return []
     return [found] if isinstance(found, str) else list(found)
@@ -321,6 +346,10 @@ def test_a_command_that_needs_nothing_is_not_left_out() -> None:
         ),
         ("run --judge longest --dataset rewardbench", "the data: allenai/reward-bench"),
         ("run --judge mine --dataset sample", "the judge mine: no judges plugin"),
+        (
+            "run --judge longest --dataset sample --strategy mine",
+            "the strategy mine: no strategies plugin",
+        ),
         ("check plugin mine", "the plugin mine"),
         ("check task rrm_rewardbench", "the data: allenai/reward-bench"),
         ("check judge rrm,size=7b", "the weights of Reward-Reasoning/RRM-7B"),
