@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count, repeat
-from math import isfinite
 from typing import Any, NamedTuple
 
-from rrm_harness import parse
 from rrm_harness.errors import (
     EngineError,
     FailuresError,
@@ -17,6 +15,7 @@ from rrm_harness.errors import (
     SpecError,
 )
 from rrm_harness.keys import Keys, content, seeded
+from rrm_harness.reading import broken, plain, read
 from rrm_harness.records import (
     Comparison,
     Completion,
@@ -50,12 +49,13 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class _Job:
-    """A comparison under way: what it still lacks, and who waits for it."""
+    """A comparison under way: what it lacks, and who of which play waits for it."""
 
     key: bytes
     comparison: Comparison
     completions: list[Completion | None]
-    waiters: list[tuple[Any, Comparison]] = field(default_factory=list)
+    waiters: list[tuple[Any, Comparison, int]]
+    tickets: list[int] = field(default_factory=list)
 
 
 class Answers:
@@ -84,6 +84,7 @@ class Answers:
             }
         )
         self._jobs: dict[bytes, _Job] = {}
+        self._of_play: dict[int, dict[bytes, _Job]] = {}
         self._tickets: dict[int, tuple[_Job, int]] = {}
         self._engines = {  # one engine may serve several roles
             id(bench.engine): bench.engine
@@ -111,8 +112,15 @@ class Answers:
         several = len(comparison.order) > 1 and comparison.role == "judge"
         return judge.pointwise and several
 
-    def ask(self, comparison: Comparison, waiter: Any) -> Answer | None:
+    def ask(
+        self, comparison: Comparison, waiter: Any, play: object = None
+    ) -> Answer | None:
         """Return the answer if it is at hand, else submit; `collect` will bring it.
+
+        Args:
+            comparison: What is asked.
+            waiter: Whom `collect` gives the answer to.
+            play: What `abandon` can be told to look at alone.
 
         Raises:
             SpecError: The judge cannot take this number of responses, or the judge
@@ -129,22 +137,25 @@ class Answers:
             raise
         except Exception as error:
             key = self._keys.of(comparison, ())
-            return self._finish(key, comparison, _broken(error))
+            if key in self._failed:
+                return Answer(self._failed[key], first=False)
+            return self._finish(key, comparison, broken(error))
         sampled = True in [request.sampled for request in requests]
         key = self._keys.of(comparison, contents, sampled)
         if key in self._jobs:
-            self._jobs[key].waiters.append((waiter, comparison))
+            self._wait(self._jobs[key], waiter, comparison, id(play))
             return None
         if key in self._failed:
             return Answer(self._read_failed(key, comparison), first=False)
         known = self._stored(key, comparison)
         if known is not None:
-            judgment = _parse(bench.judge, comparison, known.completions)
+            judgment = read(bench.judge, comparison, known.completions)
             if judgment.failure is None:
                 return Answer(judgment, self._is_first(key), stored=True)
         if not requests:
-            return self._finish(key, comparison, _parse(bench.judge, comparison, ()))
-        job = _Job(key, comparison, [None] * len(requests), [(waiter, comparison)])
+            return self._finish(key, comparison, read(bench.judge, comparison, ()))
+        job = _Job(key, comparison, [None] * len(requests), [])
+        self._wait(job, waiter, comparison, id(play))
         self._submit(job, map(seeded, requests, contents, repeat(comparison)))
         return None
 
@@ -184,35 +195,60 @@ class Answers:
             " failed, and the same command continues"
         )
 
-    def abandon(self, unwanted: Callable[[Any], bool]) -> None:
-        """Forget waiters; what nobody waits for any more is taken from its engine."""
-        for job in [*self._jobs.values()]:
+    def abandon(self, unwanted: Callable[[Any], bool], play: object) -> None:
+        """Forget a play's waiters; what nobody waits for is taken from its engine."""
+        for job in [*self._of_play.get(id(play), {}).values()]:
+            gone = [each for each in job.waiters if unwanted(each[0])]
             job.waiters = [each for each in job.waiters if not unwanted(each[0])]
+            self._forget(job, gone)
             if not job.waiters:
-                del self._jobs[job.key]
-        for ticket, (job, _) in [*self._tickets.items()]:
-            engine = self._bench(job.comparison).engine
-            if not job.waiters and engine is not None:
-                del self._tickets[ticket]
-                self._outstanding[id(engine)] -= 1
-                _UNWANTED.add(ticket)
-                try:
-                    engine.cancel(ticket)
-                except HarnessError:
-                    raise
-                except Exception as error:
-                    raise _engine_failed(error) from error
+                self._cancel(job)
 
     def release(self) -> None:
         """Take what is still under way from the engines, which may serve other runs."""
         _UNWANTED.update(self._tickets)
         with suppress(EngineError):  # an engine that is past help has nothing to take
-            self.abandon(lambda _: True)
+            for job in [*self._jobs.values()]:
+                self._cancel(job)
+
+    def _cancel(self, job: _Job) -> None:
+        """Take a job's requests from its engine."""
+        del self._jobs[job.key]
+        engine = self._bench(job.comparison).engine
+        for ticket in job.tickets:
+            if engine is None or self._tickets.pop(ticket, None) is None:
+                continue
+            self._outstanding[id(engine)] -= 1
+            _UNWANTED.add(ticket)
+            try:
+                engine.cancel(ticket)
+            except HarnessError:
+                raise
+            except Exception as error:
+                raise _engine_failed(error) from error
+
+    def _wait(self, job: _Job, waiter: Any, comparison: Comparison, play: int) -> None:
+        job.waiters.append((waiter, comparison, play))
+        self._of_play.setdefault(play, {})[job.key] = job
+
+    def _forget(
+        self, job: _Job, waiters: Iterable[tuple[Any, Comparison, int]]
+    ) -> None:
+        """Let plays have a job no longer, unless another waiter of theirs has it."""
+        left = [play for *_, play in job.waiters]
+        for *_, play in waiters:
+            jobs = self._of_play.get(play)
+            if jobs is None or play in left:
+                continue
+            jobs.pop(job.key, None)
+            if not jobs:
+                del self._of_play[play]
 
     def _take(
         self, engine: Engine, ticket: int, completion: Completion
     ) -> Iterator[tuple[Any, Answer]]:
         if ticket in _UNWANTED:  # perhaps of an earlier run on this engine
+            _UNWANTED.discard(ticket)
             return
         if ticket not in self._tickets:
             raise EngineError(
@@ -226,24 +262,28 @@ class Answers:
             )
         job, place = self._tickets.pop(ticket)
         self._outstanding[id(engine)] -= 1
-        job.completions[place] = completion
+        job.completions[place] = plain(completion)
         completions = tuple([done for done in job.completions if done is not None])
         if len(completions) < len(job.completions):
             return
         del self._jobs[job.key]
+        waiters, job.waiters = job.waiters, []
+        self._forget(job, waiters)
         judge = self._bench(job.comparison).judge
-        judgment = _parse(judge, job.comparison, completions)
-        answer = self._finish(job.key, job.comparison, judgment)
-        yield job.waiters[0][0], answer
-        for waiter, comparison in job.waiters[1:]:
-            yield waiter, Answer(_parse(judge, comparison, completions), first=False)
+        judgment = read(judge, job.comparison, completions)
+        first = self._finish(job.key, job.comparison, judgment).first
+        for waiter, comparison, _ in waiters:
+            own = comparison is job.comparison
+            said = judgment if own else read(judge, comparison, completions)
+            yield waiter, Answer(said, first)
+            first = False
 
     def _read_failed(self, key: bytes, comparison: Comparison) -> Judgment:
         """Read what failed for another comparison with the same requests."""
         failed = self._failed[key]
         if not failed.completions:
             return failed
-        return _parse(self._bench(comparison).judge, comparison, failed.completions)
+        return read(self._bench(comparison).judge, comparison, failed.completions)
 
     def _bench(self, comparison: Comparison) -> Bench:
         if comparison.role not in self._benches:
@@ -273,6 +313,7 @@ class Answers:
         self._jobs[job.key] = job
         for place, request in enumerate(requests):
             ticket = next(_TICKETS)
+            job.tickets.append(ticket)
             self._tickets[ticket] = (job, place)
             self._outstanding[id(engine)] += 1
             try:
@@ -335,50 +376,3 @@ def _refuse_wrong_number(judge: Judge, comparison: Comparison) -> None:
         f" judge takes {judge.fewest} to {judge.most or 'any number'}; use a strategy"
         f" that {advice}"
     )
-
-
-def _parse(
-    judge: Judge, comparison: Comparison, completions: Sequence[Completion]
-) -> Judgment:
-    """The judge's reading, or a failure; one bad row never ends a run."""
-    for completion in completions:
-        if completion.failure is not None:
-            said = Judgment.failed(completion.failure, completion.text)
-            return _failed(said, completions)
-    try:
-        said = judge.parse(comparison, completions)
-        return _checked(said, comparison, tuple(completions))
-    except Exception as error:
-        return _failed(_broken(error), completions)
-
-
-def _checked(
-    said: Judgment, comparison: Comparison, completions: tuple[Completion, ...]
-) -> Judgment:
-    """The judgment with finite scores, one for each response, or a failure."""
-    if said.failure is not None:
-        return _failed(said, completions)
-    expected = 1 if comparison.role == "meta" else len(comparison.order)
-    try:
-        scores = tuple(map(float, said.scores))
-    except (TypeError, ValueError, OverflowError):
-        scores = ()
-    if len(scores) == expected and all(map(isfinite, scores)):
-        return Judgment(scores, None, said.text, completions, said.attributes)
-    problem = f"scores {said.scores} for {expected} responses; {said.text}"
-    failed = replace(said, failure=Failure.INVALID_SCORE, text=problem)
-    return _failed(failed, completions)
-
-
-def _failed(said: Judgment, completions: Sequence[Completion]) -> Judgment:
-    """The failure without scores; what cannot be read because it was cut says so."""
-    failure = said.failure
-    texts = [said.text, *(completion.text for completion in completions)]
-    cut = any(completion.finish == "length" for completion in completions)
-    if failure is Failure.UNPARSABLE and (cut or any(map(parse.still_thinking, texts))):
-        failure = Failure.TRUNCATED
-    return replace(said, scores=(), failure=failure, completions=tuple(completions))
-
-
-def _broken(error: Exception) -> Judgment:
-    return Judgment.failed(Failure.JUDGE_ERROR, f"{type(error).__name__}: {error}")

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import get_args
 
 from rrm_harness import host
 from rrm_harness.answers import TITLES, Answers, Bench
@@ -151,7 +152,10 @@ def _benches(
     benches: dict[str, Bench] = {}
     for role, (judge, engine) in asked.items():
         if judge:
-            benches[role] = _bench(role, judge, engine, benches, stack)
+            beside = {each: (benches[each], asked[each][1]) for each in benches}
+            benches[role] = _bench(role, judge, engine, beside, stack)
+    if "judge" not in benches:
+        raise SpecError("no judge was named; rrm-harness list judges")
     return benches
 
 
@@ -159,18 +163,24 @@ def _bench(
     role: str,
     judge: str | Judge,
     engine: str | Engine | None,
-    beside: Mapping[str, Bench],
+    beside: Mapping[str, tuple[Bench, str | Engine | None]],
     stack: ExitStack,
 ) -> Bench:
     """Make a judge and its engine; an engine made here is closed at the end.
 
-    A judge of the same model as one `beside` it shares that one's engine.
+    A judge of the same model as one `beside` it, asked for on the same engine, shares
+    that.
     """
     built: Judge = host.default().made("judges", judge)
-    alike = [each for each in beside.values() if same_model(built, each.judge)]
-    if alike:
-        engine = alike[0].engine if isinstance(engine, str) else engine
-    elif engine is not None and any(each.engine is engine for each in beside.values()):
+    alike = [each for each in beside.values() if same_model(built, each[0].judge)]
+    shared = [bench.engine for bench, asked in alike if asked == engine]
+    if shared and isinstance(engine, str):
+        engine = shared[0]
+    elif alike:
+        pass
+    elif engine is not None and any(
+        each.engine is engine for each, _ in beside.values()
+    ):
         raise SpecError(
             f"the {TITLES[role]} runs another model than the judge; give it an engine"
             f" of its own (--{role}-engine SPEC)"
@@ -183,6 +193,9 @@ def _bench(
 
 
 def _tally(rule: Rule, judge: Judge, too_long: TooLong) -> Tally:
+    if too_long not in get_args(TooLong):
+        known = ", ".join(get_args(TooLong))
+        raise SpecError(f"too_long is {too_long!r:.60}; it is one of {known}")
     skipped = [Failure.TOO_LONG] if too_long == "skip" else []
     return Tally(rule, skipped, logits=getattr(judge, "logits", True))
 

@@ -34,7 +34,10 @@ class Examples:
         Raises:
             DataError: A row is malformed (and bad rows are not to be skipped), or
                 no good example is left.
+            SpecError: The limit lets none in.
         """
+        if limit is not None and limit < 1:
+            raise SpecError(f"limit is {limit}; it is 1 or more, or not given")
         sizes: Counter[int] = Counter()
         bad: list[int] = []
         for number, item in enumerate(items(dataset)):
@@ -101,6 +104,8 @@ def items(dataset: Dataset) -> Iterator[Example | BadRow]:
 
 
 def _problem(example: Example, seen: Seen) -> str:
+    if not isinstance(example.id, str):
+        return f"the id {example.id!r:.60} is no string"
     if not seen.add(hash(example.id) & _64_BITS):
         return f"the id '{example.id}' is an earlier example's as well"
     if not example.responses:

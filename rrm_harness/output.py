@@ -84,9 +84,10 @@ class RunDirectory:
                 self._part.unlink(missing_ok=True)
         try:
             if self._claimed and isinstance(error, SpecError | DataError):
-                self._manifest.unlink(missing_ok=True)  # for the mended command
+                self._give_up()
             self.store.close()
         finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # an engine's processes have it too
             self._lock.close()
 
     def write_outcome(self, line: Mapping[str, Any]) -> None:
@@ -166,14 +167,23 @@ class RunDirectory:
                     " beside it, what both ask is reused"
                 )
 
-    def _write_manifest(self) -> None:
-        write_whole(self._manifest, dumps({"run": self._run}, indent=2) + "\n")
+    def _write_manifest(self, **told: Any) -> None:
+        write_whole(self._manifest, dumps({"run": self._run, **told}, indent=2) + "\n")
+
+    def _give_up(self) -> None:
+        """Leave the directory to the mended command, and what was judged to all."""
+        if self.store.count():
+            self._write_manifest(given_up=True)
+        else:
+            self._manifest.unlink(missing_ok=True)
 
     def _earlier_run(self) -> dict[str, Any] | None:
         """What the manifest says, or without one the results; None if neither is."""
         source, told = self._manifest, None
         if source.is_file():
             told = read_json(source)
+            if told.get("given_up"):
+                return None
         elif (source := self.path / RESULTS).is_file():
             told = read_results(source).get("manifest")
         else:

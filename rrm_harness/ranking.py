@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -163,7 +163,8 @@ def rank(
 
 
 def _example(prompt: Prompt, responses: Sequence[str]) -> Example:
-    if isinstance(responses, str) or not all(isinstance(r, str) for r in responses):
+    listed = isinstance(responses, Iterable) and not isinstance(responses, str)
+    if not listed or not all(isinstance(each, str) for each in responses):
         raise DataError("responses must be a list of strings; give one text each")
     if not responses:
         raise DataError("there is no response to judge; give one or more")
@@ -173,6 +174,8 @@ def _example(prompt: Prompt, responses: Sequence[str]) -> Example:
 def _chat(prompt: Prompt) -> tuple[Message, ...]:
     if isinstance(prompt, str):
         return (Message("user", prompt),)
+    if not isinstance(prompt, Iterable):
+        raise _no_prompt(prompt)
     return tuple(map(_message, prompt))
 
 
@@ -182,8 +185,14 @@ def _message(turn: Message | Mapping[str, Any]) -> Message:
     try:
         role, content = turn["role"], turn["content"]
     except (KeyError, TypeError) as error:
-        raise DataError(
-            f"a prompt is a string or a list of messages with role and content; one is"
-            f" {turn!r:.60}"
-        ) from error
-    return Message(str(role), str(content))
+        raise _no_prompt(turn) from error
+    if not (isinstance(role, str) and isinstance(content, str)):
+        raise _no_prompt(turn)
+    return Message(role, content)
+
+
+def _no_prompt(said: object) -> DataError:
+    return DataError(
+        "a prompt is a string or a list of messages whose role and content are strings;"
+        f" there is {said!r:.60}"
+    )

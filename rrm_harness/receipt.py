@@ -11,7 +11,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,7 +56,8 @@ class Receipt:
         """
         if not all(isinstance(each, str | None) for each in specs):
             return cls(run, "")
-        modules = {kind.__module__ for each in plugins for kind in type(each).__mro__}
+        parts = [part for each in plugins for part in _parts(each)]
+        modules = {kind.__module__ for each in parts for kind in type(each).__mro__}
         packages = {OURS} | {name.partition(".")[0] for name in modules}
         packages -= sys.stdlib_module_names
         if not all(map(_is_installed, packages - {OURS})):
@@ -139,12 +140,26 @@ def _code(package: str) -> set[Path]:
         except (ImportError, ValueError):  # of a program that is run, for one
             continue
         for folder in (found and found.submodule_search_locations) or ():
-            files.update(Path(folder).rglob("*.py"))
+            found_there = Path(folder).rglob("*.py")
+            files.update(each for each in found_there if not each.name.startswith("."))
         if found and found.has_location and found.origin:
             files.add(Path(found.origin))
     return files
 
 
+def _parts(plugin: object) -> Iterator[object]:
+    """A plugin and those that it is made of, such as a strategy's inner one."""
+    yield plugin
+    if is_dataclass(plugin):
+        for each in fields(plugin):
+            value = getattr(plugin, each.name)
+            for part in value if isinstance(value, list | tuple) else (value,):
+                yield from _parts(part)
+
+
 def _state(file: Path) -> tuple[str, int, int]:
-    status = file.stat()
+    try:
+        status = file.stat()
+    except FileNotFoundError:  # deleted just now
+        return str(file), -1, -1
     return str(file), status.st_size, status.st_mtime_ns

@@ -97,8 +97,12 @@ class Recipe(_Modelled):
 
     @cached_property
     def identity(self) -> str:
-        """The recipe: its options and its template's text."""
-        return templated(self, self.template_text)
+        """The recipe: its options, its template's text, and how many it takes.
+
+        The number is told where the judge has no shape of its own and it is not two.
+        """
+        taken = "" if self.shape else _taken(self.fewest, self.most)
+        return templated(self, self.template_text) + taken
 
     @cached_property
     def template_text(self) -> str:
@@ -232,6 +236,10 @@ def _folded(chat: Sequence[Message]) -> tuple[Message, ...]:
 def templated(judge: Judge, text: str) -> str:
     """A judge's identity with its template's text, wherever that lies."""
     return described(judge) + (f" template {prompts.text_digest(text)}" if text else "")
+
+
+def _taken(fewest: int, most: int | None) -> str:
+    return "" if (fewest, most) in ((2, 2), (1, None)) else f" of {fewest} to {most}"
 
 
 def judged(scores: Sequence[float] | None, text: str) -> Judgment:

@@ -223,7 +223,7 @@ class _Schedule:
             self._finish(running, stop.value)
             return
         running.race = asked if isinstance(asked, Race) else None
-        asked = asked.plays if isinstance(asked, Race) else asked
+        asked = [*map(_as_play, asked.plays)] if isinstance(asked, Race) else asked
         running.results = [None] * len(asked)
         running.missing = len(asked)
         if not asked:
@@ -234,7 +234,8 @@ class _Schedule:
             elif isinstance(item, Part):
                 self._ask_as_it_is(running, slot, item.comparison)
             else:
-                self._begin(_Running(item, running.finished, running, slot))
+                play = _as_play(item) if isinstance(item, Race) else item
+                self._begin(_Running(play, running.finished, running, slot))
 
     def _begin(self, child: _Running) -> None:
         if child.parent is not None and child.parent.race is not None:
@@ -267,7 +268,8 @@ class _Schedule:
     def _put(self, running: _Running, slot: int, comparison: Comparison) -> None:
         if self._abandoned and not running.wanted:  # while it was held
             return
-        answer = self._answers.ask(comparison, (running, slot, comparison))
+        waiter, example = (running, slot, comparison), running.finished
+        answer = self._answers.ask(comparison, waiter, example)
         if answer is not None:
             self._answer(running, slot, comparison, answer)
 
@@ -298,7 +300,7 @@ class _Schedule:
         running.children.clear()
         running.missing = 0
         self._abandoned = True
-        self._answers.abandon(lambda waiter: not waiter[0].wanted)
+        self._answers.abandon(lambda waiter: not waiter[0].wanted, running.finished)
 
     def _finish(self, running: _Running, result: Any) -> None:
         if running.comparison is not None:
@@ -311,6 +313,18 @@ class _Schedule:
         self._unfinished -= 1
         if len(running.finished.judged) > 1:
             running.finished.judged.sort(key=_place)
+
+
+def _as_play(item: Any) -> Play:
+    """A comparison, or a race, as a play of its own, which can be abandoned alone."""
+    return _alone(item) if isinstance(item, Comparison | Race) else item
+
+
+def _alone(item: Comparison | Race) -> Play:
+    if isinstance(item, Race):
+        return (yield item)
+    (judgment,) = yield [item]
+    return judgment
 
 
 def _place(judged: tuple[Comparison, Judgment]) -> tuple[str, tuple[int, ...], int]:

@@ -59,7 +59,7 @@ class Lookup:
         if row[0] != key or not fits(row):  # the index can be what was damaged
             self.damaged.add(place)
             return None
-        self._count(place // BLOCK)
+        self._count(place)
         return row
 
     def forget(self) -> None:
@@ -71,21 +71,23 @@ class Lookup:
         """Close the database."""
         self._database.close()
 
-    def _count(self, block: int) -> None:
+    def _count(self, place: int) -> None:
+        block = place // BLOCK
         times = self._asked.pop(block, 0) + 1
         if times == ENOUGH:
-            self._read(block)
+            self._read(block, place)
             return
         self._asked[block] = times
         if len(self._asked) > RECENT:
             del self._asked[next(iter(self._asked))]
 
-    def _read(self, block: int) -> None:
+    def _read(self, block: int, place: int) -> None:
+        """Read a block's rows from a place on, as many as may be held."""
         if len(self._blocks) == HELD:
             for key in self._blocks.pop(next(iter(self._blocks))):
                 self._ahead.pop(key, None)
         size, keys = 0, self._blocks.setdefault(block, [])
-        places = (block * BLOCK, block * BLOCK + BLOCK - 1)
+        places = (place, block * BLOCK + BLOCK - 1)
         for place, *row in self._database.execute(_BY_PLACE, places):
             if not fits(row):
                 self.damaged.add(place)

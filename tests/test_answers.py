@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from rrm_harness import (
@@ -948,3 +949,58 @@ def test_releasing_takes_everything_from_the_engine() -> None:
     asked.release()
 
     assert (engine.waiting, asked.outstanding) == ({}, 0)
+
+
+def test_what_does_not_render_fails_once_however_often_it_is_asked() -> None:
+    answers = Answers({"judge": Bench(Unrenderable(always(FIRST)))}, None, 2)
+
+    said = [answers.ask(ASKED, None) for _ in range(3)]
+
+    assert [each.first for each in said if each] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        Completion("x", scores=(numpy.float32(0.5),)),
+        Completion("x", prompt_tokens=numpy.int64(7)),
+        Completion("x", logprobs={"A": numpy.float64(-0.5)}),
+        Completion("x", attributes={"helpful": numpy.float32(0.5)}),
+    ],
+)
+def test_numbers_of_another_library_are_kept_as_pythons(
+    completion: Completion, tmp_path: Path
+) -> None:
+    judge = FakeModelJudge(always(FIRST))
+    bench = Bench(judge, FakeEngine(lambda _: completion))
+    with RunStore(tmp_path / "store") as store:
+        (done,) = play_all(
+            [example()], build("single"), Answers({"judge": bench}, store)
+        )
+        store.commit()
+        again = Answers({"judge": bench}, store).ask(ASKED, None)
+
+    assert again is not None
+    assert again.stored
+    assert again.judgment == done.judged[0][1]
+
+
+@pytest.mark.parametrize(
+    "completion", [Completion(None), Completion("x", prompt_tokens="many")]
+)
+def test_a_completion_that_is_none_is_the_fault_of_the_engine(
+    completion: Completion,
+) -> None:
+    bench = Bench(FakeModelJudge(always(FIRST)), FakeEngine(lambda _: completion))
+
+    with pytest.raises(EngineError, match="fault of the engine's plugin"):
+        [*play_all([example()], build("single"), Answers({"judge": bench}))]
+
+
+def test_a_judgment_s_text_is_a_text() -> None:
+    judge = FakeJudge(always(Judgment((1.0, 0.0), text=None)))
+
+    answer = Answers({"judge": Bench(judge)}).ask(ASKED, None)
+
+    assert answer is not None
+    assert answer.judgment.text == "None"

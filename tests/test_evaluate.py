@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
+from time import sleep
 from typing import Any, Literal
 
 import pytest
@@ -35,7 +37,13 @@ from rrm_harness import (
 )
 from rrm_harness.records import Outcome, Play
 from rrm_harness.result import Result
-from rrm_harness.testing import FakeEngine, FakeJudge, FakeModelJudge
+from rrm_harness.testing import (
+    FakeDataset,
+    FakeEngine,
+    FakeJudge,
+    FakeModelJudge,
+    example,
+)
 
 Json = dict[str, Any]
 A, B = Judgment((1.0, 0.0)), Judgment((0.0, 1.0))
@@ -1023,14 +1031,34 @@ def test_a_judge_of_another_model_needs_an_engine_of_its_own(
         evaluate(OnModel("a"), Pairs(1), engine=FakeEngine(), **{option: OnModel("b")})
 
 
-def test_a_policy_of_the_meta_judges_model_shares_its_engine() -> None:
+@pytest.mark.parametrize("other", [1, 2])
+def test_a_policy_of_the_meta_judges_model_runs_where_it_is_asked_to(
+    other: int,
+) -> None:
     result = evaluate(
         "first",
         Pairs(1),
         meta_judge=OnModel("a"),
-        meta_engine=FakeEngine(),
+        meta_engine="openai,url=http://localhost:1/v1",
         policy=OnModel("a"),
-        policy_engine="openai,url=http://localhost:9/v1",
+        policy_engine=f"openai,url=http://localhost:{other}/v1",
+    )
+
+    run = result.results["manifest"]["run"]
+    assert "http://localhost:1/v1" in run["meta engine"]
+    assert f"http://localhost:{other}/v1" in run["policy engine"]
+
+
+def test_a_policy_shares_the_engine_that_both_are_asked_for_on() -> None:
+    engine = FakeEngine()
+
+    result = evaluate(
+        "first",
+        Pairs(1),
+        meta_judge=OnModel("a"),
+        meta_engine=engine,
+        policy=OnModel("a"),
+        policy_engine=engine,
     )
 
     run = result.results["manifest"]["run"]
@@ -1119,3 +1147,66 @@ def test_a_meta_judge_of_the_same_model_shares_the_engine() -> None:
     )
 
     assert engine.answered == 2  # the critiques of equal samples are one question
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"limit": 0}, "limit is 0"),
+        ({"limit": -3}, "limit is -3"),
+        ({"max_failures": 0}, "max_failures is 0"),
+        ({"too_long": "truncated"}, "too_long is 'truncated'"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(
+    options: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(SpecError, match=problem):
+        evaluate("longest", Pairs(1), **options)
+
+
+@pytest.mark.parametrize("judge", ["", None])
+def test_no_judge_is_a_mistake_in_a_sentence(judge: Any) -> None:
+    with pytest.raises(SpecError, match="no judge was named"):
+        evaluate(judge, Pairs(1))
+
+
+def test_what_was_judged_before_a_mistake_is_found_by_other_runs(
+    tmp_path: Path,
+) -> None:
+    judge = FakeModelJudge(lambda asked: Judgment((1.0,) * len(asked.order)))
+    judge.most = 2
+    pairs = [example(id=str(each)) for each in range(1100)]  # more than begin at once
+    data = FakeDataset([*pairs, example(3)])
+    with pytest.raises(SpecError, match="shows 3 responses"):
+        evaluate(judge, data, "single", output=tmp_path / "a", engine=FakeEngine())
+
+    engine = FakeEngine()
+    mended = evaluate(judge, data, "knockout", output=tmp_path / "b", engine=engine)
+
+    assert mended.results["cached"] > 0
+
+
+def test_an_engine_s_own_process_does_not_keep_a_run_locked(tmp_path: Path) -> None:
+    started = []
+
+    def reply(_: object) -> Completion:
+        if not started:  # as an engine does that starts a worker when it is first asked
+            started.append(get_context("fork").Process(target=sleep, args=(60,)))
+            started[0].start()
+        return Completion("x")
+
+    judge = FakeModelJudge(lambda _: Judgment((1.0, 0.0)))
+    engine = FakeEngine(reply)
+    try:
+        for _ in range(2):
+            evaluate(judge, Pairs(2), output=tmp_path / "run", engine=engine)
+    finally:
+        started[0].kill()
+
+
+def test_an_id_that_is_no_string_is_a_bad_row() -> None:
+    data = FakeDataset([replace(example(), id=7)])
+
+    with pytest.raises(DataError, match="the id 7 is no string"):
+        evaluate("longest", data)

@@ -1,6 +1,7 @@
 """A judge at hand: comparing and ranking without a dataset."""
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -107,3 +108,22 @@ def test_what_is_no_text_is_refused(
 def test_a_judge_that_runs_a_model_asks_for_an_engine() -> None:
     with pytest.raises(SpecError, match="no engine was given"):
         rank("q", ["a", "b"], judge=FakeModelJudge(longer))
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        None,
+        [{"role": "user", "content": None}],
+        [{"role": "user", "content": [{"type": "text", "text": "q"}]}],
+        [{"role": 1, "content": "q"}],
+    ],
+)
+def test_a_prompt_that_is_no_text_is_refused(prompt: Any) -> None:
+    with pytest.raises(DataError, match="a prompt is a string or a list of messages"):
+        rank(prompt, ["a", "b"], judge="longest")
+
+
+def test_responses_that_are_no_list_are_refused() -> None:
+    with pytest.raises(DataError, match="responses must be a list of strings"):
+        rank("q", None, judge="longest")  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pluggy
 import pytest
 
 import rrm_harness
-from rrm_harness import Judgment, Result, evaluate
+from rrm_harness import Judgment, Result, evaluate, host
 from rrm_harness.output import RunDirectory
 from rrm_harness.receipt import Receipt
 from rrm_harness.testing import FakeDataset, FakeJudge, example
@@ -144,6 +145,7 @@ def test_a_change_of_the_code_is_noticed(rows: Path, tmp_path: Path) -> None:
     plugins = Path(sys.modules["rrm_harness.plugins"].__path__[0])
     shutil.copytree(ours, code)
     shutil.copytree(plugins, code / "plugins", dirs_exist_ok=True)
+    (code / ".#evaluate.py").symlink_to("an editor's mark of a buffer")
 
     def said() -> str:
         asked = ["run", "--judge", "longest", "--dataset", f"jsonl,path={rows}"]
@@ -174,6 +176,18 @@ def test_a_plugin_whose_code_is_not_installed_has_no_receipt(tmp_path: Path) -> 
         installed, not_installed = (
             Receipt.of(run, {"run": {}, "asked": {}}, [plugin], ["spec"], []).source
             for plugin in (pluggy.HookspecMarker("x"), Here())
+        )
+
+    assert installed
+    assert not not_installed
+
+
+def test_a_plugin_within_a_plugin_counts(tmp_path: Path) -> None:
+    voting = host.default().build("strategies", "voting")
+    with RunDirectory(tmp_path / "run", {}) as run:
+        installed, not_installed = (
+            Receipt.of(run, {"run": {}, "asked": {}}, [plugin], ["spec"], []).source
+            for plugin in (voting, replace(voting, inner=Here()))
         )
 
     assert installed

@@ -6,7 +6,16 @@ from typing import Literal
 
 import pytest
 
-from rrm_harness import Comparison, Completion, Message, Recipe, RewardModel, SpecError
+from rrm_harness import (
+    Comparison,
+    Completion,
+    Judge,
+    Message,
+    Recipe,
+    RewardModel,
+    SpecError,
+    host,
+)
 from rrm_harness.recipe import Shape, transcript
 from rrm_harness.testing import example
 
@@ -134,3 +143,17 @@ def test_a_template_that_changes_meanwhile_changes_no_prompt_of_the_run(
     assert request.messages[0].content == "old"
     later = Recipe(model="m", template=str(file), parser="verdict")
     assert later.identity != identity
+
+
+def test_how_many_a_judge_of_a_file_takes_is_in_its_identity(tmp_path: Path) -> None:
+    def identity(**numbers: int) -> str:
+        file = tmp_path / "judge.toml"
+        told = "".join(f"{name} = {number}\n" for name, number in numbers.items())
+        file.write_text(f'parser = "verdict"\nprompt = "which?"\n{told}')
+        judge: Judge = host.default().build("judges", f"recipe,file={file},model=m")
+        return judge.identity
+
+    said = [identity(), identity(fewest=2, most=2), identity(most=1), identity(most=4)]
+
+    assert said[0] == said[1]
+    assert len({*said}) == 3

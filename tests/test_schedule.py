@@ -17,8 +17,10 @@ from rrm_harness import (
     Failure,
     Judge,
     Judgment,
+    Message,
     Outcome,
     Play,
+    Race,
     Request,
     Strategy,
     chance,
@@ -28,7 +30,7 @@ from rrm_harness import (
 from rrm_harness.answers import Answers, Bench
 from rrm_harness.schedule import AHEAD, BUFFER, Finished, play_all
 from rrm_harness.store import RunStore
-from rrm_harness.testing import FakeEngine, FakeJudge, FakeModelJudge, example
+from rrm_harness.testing import FakeEngine, FakeJudge, FakeModelJudge, example, play
 
 FIRST = Judgment((1.0, 0.0))
 
@@ -709,3 +711,98 @@ def test_deep_nests_are_played_without_recursion() -> None:
     (finished,) = run([example()], Script(outer))
 
     assert finished.outcome.scores == {0: 5000.0}
+
+
+def first_there(results: Sequence[object]) -> bool:
+    return any(result is not None for result in results)
+
+
+@dataclass(frozen=True)
+class Raced(Strategy):
+    """Races samples, as comparisons or as plays, and then asks four others."""
+
+    plays: bool = False
+    listed: bool = False
+
+    def play(self, comparison: Comparison) -> Play:
+        samples = [comparison.resampled(each) for each in range(4)]
+        raced = [self._asked(each) for each in samples] if self.plays else samples
+        race = Race(raced, first_there)
+        (first,) = (yield [race]) if self.listed else [(yield race)]
+        others = yield [comparison.resampled(each) for each in range(10, 14)]
+        texts = [None if each is None else int(each.text) for each in others]
+        return Outcome({0: 1.0}, notes={"won": len(first)}, order=tuple(texts))
+
+    def _asked(self, comparison: Comparison) -> Play:
+        (judgment,) = yield [comparison]
+        return judgment
+
+    def cost(self, responses: int) -> int:
+        return 8
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("plays", [False, True])
+@pytest.mark.parametrize("listed", [False, True])
+def test_what_a_race_left_behind_answers_no_later_question(
+    seed: int, plays: bool, listed: bool
+) -> None:
+    outcome = play(
+        Raced(plays, listed),
+        example(),
+        lambda asked: replace(FIRST, text=str(asked.sample)),
+        engine=FakeEngine(seed=seed),
+    )
+
+    assert outcome.order == (10, 11, 12, 13)
+
+
+@dataclass
+class ShownInOneOrder(FakeModelJudge):
+    """Asks about a pair in one order whatever is asked, and says so at sample 9."""
+
+    def render(self, comparison: Comparison) -> Sequence[Request]:
+        told = "fast" if comparison.sample == 9 else "pair"
+        (request,) = super().render(Comparison.of(example()))
+        return [replace(request, messages=(Message("user", told),))]
+
+
+@dataclass
+class FastFirst(FakeEngine):
+    """Answers the fast question before all others."""
+
+    def collect(self) -> list[tuple[int, Completion]]:
+        ticket = min(
+            self.waiting, key=lambda each: self.waiting[each].messages[0].content
+        )
+        return [(ticket, self.reply(self.waiting.pop(ticket)))]
+
+
+@dataclass(frozen=True)
+class RaceBesideAnother(Strategy):
+    """Abandons the given order in a race while the reversed one is waited for."""
+
+    def play(self, comparison: Comparison) -> Play:
+        raced = Race(
+            [comparison, comparison.resampled(9)], lambda said: said[1] is not None
+        )
+        _, judgment = yield [raced, self._deep(comparison.reversed())]
+        return Outcome(dict(zip((1, 0), judgment.scores, strict=True)))
+
+    def _deep(self, comparison: Comparison) -> Play:
+        (judgment,) = yield [comparison]
+        return judgment
+
+    def cost(self, responses: int) -> int:
+        return 3
+
+
+def test_who_is_left_waiting_is_told_of_the_own_comparison() -> None:
+    judge = ShownInOneOrder(
+        lambda asked: Judgment(tuple(float(each == 0) for each in asked.order))
+    )
+    answers = Answers({"judge": Bench(judge, FastFirst())})
+
+    (finished,) = play_all([example()], RaceBesideAnother(), answers)
+
+    assert finished.outcome.winners == (0,)
