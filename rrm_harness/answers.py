@@ -72,6 +72,10 @@ class Answers:
         store: RunStore | None = None,
         most_failures: int | None = None,
     ) -> None:
+        if most_failures is not None and most_failures < 1:
+            raise SpecError(
+                f"max_failures is {most_failures}; it is 1 or more, or not given"
+            )
         self._most_failures = most_failures
         self._failures = 0
         self._benches = benches
