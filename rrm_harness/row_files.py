@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -50,9 +51,17 @@ def read(path: Path) -> Iterator[Located]:
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
-    """Return a hash of the files' content, whatever they are called."""
+    """Return a hash of the files' content; of several also of their names.
+
+    Where there are several, ids and subsets come from their names within the folder
+    that they share; what that is called, and a file alone, counts for nothing.
+    """
+    listed = [*paths]
     hashed = hashlib.sha256()
-    for path in paths:
+    for path in listed:
+        if len(listed) > 1:
+            shared = os.path.commonpath([each.parent for each in listed])
+            hashed.update(path.relative_to(shared).as_posix().encode() + b"\0")
         with path.open("rb") as file:
             hashed.update(hashlib.file_digest(file, "sha256").digest())
     return f"sha256:{hashed.hexdigest()[:16]}"

@@ -265,3 +265,18 @@ def test_every_well_formed_row_comes_through_unchanged(
         )
         for row in numbered
     ]
+
+
+def test_the_names_of_a_folder_s_files_are_in_its_revision(tmp_path: Path) -> None:
+    def revision(folder: str, *names: str) -> str:
+        for number, name in enumerate(names):
+            write(tmp_path / folder / name, {**PAIR, "id": str(number)})
+        return dataset(tmp_path / folder).revision
+
+    one, moved, renamed = (
+        revision("one", "a.jsonl", "b.jsonl"),
+        revision("other", "a.jsonl", "b.jsonl"),
+        revision("renamed", "aa.jsonl", "b.jsonl"),
+    )
+
+    assert one == moved != renamed
