@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
 MODELS := accelerate|mpmath|networkx|psutil|regex|safetensors|shellingham|sympy|tokenizers|torch|transformers|typer
 
-.PHONY: demo test torture test-install walk conformance nano nano-weights post-train charts figures docs lint clean
+.PHONY: demo test torture test-install walk trainers conformance nano nano-weights post-train charts figures docs lint clean
 
 demo: .venv/models
 	$(BIN)/rrm-harness demo
@@ -29,6 +29,10 @@ test-install: .venv/engines
 # A stranger's first plugin of each kind, from `rrm-harness new` to a judged benchmark, timed; some two minutes.
 walk: .venv/engines
 	$(BIN)/python tests/install/walk.py
+
+# verl's and OpenRLHF's own code asks for rewards, in an environment of its own, .venv-trainers; 2 GB and some minutes once.
+trainers: .venv/engines
+	OMP_NUM_THREADS=1 $(BIN)/python tests/install/trainers.py
 
 # The verdicts of docs/howto/conformance.md: all that comes along, real engines, planted faults; some five minutes.
 conformance: .venv/engines

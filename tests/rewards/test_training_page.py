@@ -64,4 +64,14 @@ def test_every_option_of_the_server_that_is_shown_exists() -> None:
     known = {name for each in serve.commands["reward"].params for name in each.opts}
 
     shown = set(re.findall(r"`(--[a-z-]+)", PAGE))
-    assert shown - {"--eval", "--margin"} <= known  # of other programs, of `export`
+    others = {"--algo", "--eval", "--margin"}  # of other programs, of `export`
+    assert shown - others <= known
+
+
+def test_the_releases_that_are_named_are_those_that_make_trainers_runs() -> None:
+    script = Path(__file__).parents[1] / "install" / "trainers.py"
+    pinned = re.findall(r'"(verl|openrlhf)==([\d.]+)"', script.read_text("utf-8"))
+    named = re.findall(r"\b(verl|openrlhf) (\d+\.\d+\.\d+)", PAGE.lower())
+
+    assert set(named) == set(pinned)
+    assert len(pinned) == 2
