@@ -201,22 +201,22 @@ class Host:
         return built
 
     def spec_of(self, kind: str, built: object, *, hidden: bool = False) -> str | None:
-        """The spec that builds something again, None if no plugin's factory made it.
+        """The spec that builds something again, None if it cannot be written whole.
 
-        Of what a function makes and not a class, its own attribute `spec` says it.
+        It is read off the options of a class that is registered, unless that has a
+        property `spec`; of what a function makes, its own attribute `spec` says it.
 
         Args:
             kind: What it is: engines, judges.
             built: It.
-            hidden: Whether options that are kept out of logs, as an address that may
-                hold a password is, are written too.
+            hidden: Whether options that are kept out of logs are written too.
         """
         names = [
             name
             for name, entry in self.registry(kind).items()
             if entry.thing is type(built)
         ]
-        if names:
+        if names and not isinstance(getattr(type(built), "spec", None), property):
             return written(names[0], built, hidden=hidden)
         told = getattr(built, "spec", None)
         return told if isinstance(told, str) else None

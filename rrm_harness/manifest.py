@@ -70,16 +70,19 @@ def describe(
     }
 
 
-def _asked(benches: Mapping[str, Bench]) -> Iterator[tuple[str, str]]:
-    """The specs that ask the same again, by the names of `evaluate`'s parameters."""
+def _asked(benches: Mapping[str, Bench]) -> Iterator[tuple[str, str | None]]:
+    """The specs that ask the same again, by the names of `evaluate`'s parameters.
+
+    None stands for what no spec, or none without a secret, builds again.
+    """
     plugins = host.default()
     for role, bench in benches.items():
         judge, engine = ("", "") if role == "judge" else (f"{role}_judge", f"{role}_")
         judge = judge.replace("policy_judge", "policy")
-        if judge and (spec := plugins.spec_of("judges", bench.judge, hidden=True)):
-            yield judge, spec
-        if spec := plugins.spec_of("engines", bench.engine):
-            yield f"{engine}engine", spec
+        if judge:
+            yield judge, plugins.spec_of("judges", bench.judge, hidden=True)
+        if bench.engine is not None:
+            yield f"{engine}engine", plugins.spec_of("engines", bench.engine)
 
 
 def _short(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -14,7 +14,7 @@ from rrm_harness.evaluate import evaluate
 from rrm_harness.figures.published import HEADLINES
 from rrm_harness.figures.runs import dataset_name
 from rrm_harness.models import Published
-from rrm_harness.records import Judge
+from rrm_harness.records import Engine, Judge
 from rrm_harness.result import Result
 
 TOLERANCE = 0.005
@@ -65,7 +65,7 @@ def replay(
     directory: Path,
     output: Path,
     *,
-    engine: str | None = None,
+    engine: str | Engine | None = None,
     **options: Any,
 ) -> Replay:
     """Ask a finished run again, all of it, and compare the outcomes.
@@ -73,7 +73,8 @@ def replay(
     Args:
         directory: The run.
         output: Where the run of today goes.
-        engine: What runs the judge's requests, if it is not what ran them then.
+        engine: What runs the judge's requests, if it is not what ran them then; also
+            those of other roles whose engines are not kept.
         **options: Further ones of `evaluate`.
 
     Raises:
@@ -88,7 +89,7 @@ def replay(
             f"{directory} does not say what it was asked with; run the same command"
             " again with this version: no judgment is lost"
         )
-    asked = {**asked, **({"engine": engine} if engine else {})}
+    asked = _roles(directory, asked, engine)
     again = evaluate(
         told["judge"],
         told["dataset"],
@@ -107,6 +108,31 @@ def replay(
     pairs = zip_longest(first.outcomes(), again.outcomes(), fillvalue=nothing)
     differing = [str((one or other)["id"]) for one, other in pairs if one != other]
     return Replay(first, again, [*_changed(first, again)], differing)
+
+
+def _roles(
+    directory: Path, asked: Mapping[str, str | None], engine: str | Engine | None
+) -> dict[str, Any]:
+    """The engines and further judges to ask with, by `evaluate`'s parameters.
+
+    Raises:
+        OutputError: One of them is not kept.
+    """
+    for role, named in asked.items():
+        if named is not None:
+            continue
+        if not role.endswith("engine"):
+            raise OutputError(
+                f"the {role.replace('_', ' ')} of {directory} is not kept (an object,"
+                " or of a plugin that gives no `spec`); `evaluate` with it asks again"
+            )
+        if engine is None:
+            raise OutputError(
+                f"the {role.replace('_', ' ')} of {directory} is not kept (an object,"
+                " or its address may hold a secret); give --engine SPEC"
+            )
+    kept = {role: named for role, named in asked.items() if named is not None}
+    return kept if engine is None else {**kept, "engine": engine}
 
 
 def _changed(first: Result, again: Result) -> Iterator[tuple[str, Any, Any]]:

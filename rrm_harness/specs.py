@@ -9,7 +9,7 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -95,17 +95,34 @@ def build(spec: Spec, factory: Factory, **given: Any) -> Any:
     return factory(**arguments)
 
 
-def written(name: str, built: Any, *, hidden: bool = False) -> str:
-    """The spec of a plugin that is a dataclass; what cannot be written is left out."""
+def written(name: str, built: Any, *, hidden: bool = False) -> str | None:
+    """The spec of a plugin that is a dataclass; None if an option cannot be written.
+
+    Parameters that no spec gives, as an engine's model, are no options of it.
+    """
     hints = get_type_hints(_annotated(type(built)))  # others may not be importable
     given = []
     for each in fields(built) if is_dataclass(built) else ():
-        value = getattr(built, each.name) if each.init else each.default
-        plain = _plain(hints.get(each.name)) and "," not in str(value)
-        if plain and (hidden or each.repr) and value not in (each.default, None):
-            shown = str(value).lower() if isinstance(value, bool) else value
-            given.append(f"{each.name.replace('_', '-')}={shown}")
+        plain = _plain(hints.get(each.name))
+        if not each.init or not (plain or (each.repr and _has_default(each))):
+            continue
+        value = getattr(built, each.name)
+        if value == _default(each):
+            continue
+        if not plain or value is None or "," in str(value) or not (hidden or each.repr):
+            return None
+        shown = str(value).lower() if isinstance(value, bool) else value
+        given.append(f"{each.name.replace('_', '-')}={shown}")
     return ",".join([name, *given])
+
+
+def _default(option: Field[Any]) -> Any:
+    made = option.default_factory
+    return option.default if made is MISSING else made()
+
+
+def _has_default(option: Field[Any]) -> bool:
+    return _default(option) is not MISSING
 
 
 def options(factory: Factory) -> list[str]:

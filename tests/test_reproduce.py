@@ -87,6 +87,18 @@ def test_a_run_that_says_not_how_it_was_asked_is_refused(
         replay(run, tmp_path / "again")
 
 
+def test_an_engine_that_is_not_kept_has_to_be_given(tmp_path: Path) -> None:
+    first, again = tmp_path / "first", tmp_path / "again"
+    engine = FakeEngine(lambda _: Completion("[[A]]"))
+    evaluate("llm,model=m", "sample", output=first, limit=2, engine=engine)
+
+    with pytest.raises(OutputError, match=r"the engine of .* give --engine"):
+        replay(first, again)
+
+    assert not again.exists()
+    assert replay(first, again, engine=engine).passed
+
+
 def result(accuracy: float, low: float, high: float, **told: Any) -> Result:
     content = {
         "accuracy": accuracy,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rrm_harness import SpecError
-from rrm_harness.specs import Spec, build, nearest
+from rrm_harness.specs import Spec, build, nearest, written
 
 WORDS = st.text(st.characters(exclude_characters=",=", exclude_categories=["C"])).map(
     str.strip
@@ -176,6 +176,17 @@ def test_a_function_that_takes_anything_has_no_options() -> None:
         return "built"
 
     assert build(Spec("anything", {}), anything) == "built"
+
+
+@pytest.mark.parametrize(
+    "option", [{"long_name": "a,b"}, {"inner": object()}, {"limit": 3}]
+)
+def test_a_spec_is_written_whole_or_not_at_all(option: dict[str, Any]) -> None:
+    made = Thing(Path("here"), **option)
+
+    spec = written("thing", made)
+
+    assert spec is None or build(Spec.parse(spec), Thing) == made
 
 
 def test_nothing_near_is_not_suggested() -> None:

@@ -18,6 +18,7 @@ from rrm_harness import (
     models,
     offline,
 )
+from rrm_harness.specs import written
 
 from .openai_address import Address
 
@@ -118,6 +119,17 @@ class OpenAI(Engine):
         name = self.served or self.model.id
         name += f"@{self.model.revision}" if self.model.revision else ""
         return f"openai({self._addresses[0].mark}, {name}, {', '.join(how)})"
+
+    @property
+    def spec(self) -> str | None:
+        """What builds it again, also where the environment says another address.
+
+        None if an address has a name, password or query, which are written nowhere.
+        """
+        if any(each.query or each.auth for each in self._addresses):
+            return None
+        asked = replace(self, url=";".join(map(str, self._addresses)))
+        return written("openai", asked, hidden=True)
 
     @property
     def neutralizes(self) -> bool:

@@ -33,6 +33,7 @@ from rrm_harness import (
 from rrm_harness.chat import encode, load_tokenizer
 from rrm_harness.inputs import completions
 from rrm_harness.records import described
+from rrm_harness.reproduce import replay
 from rrm_harness.testing import FakeModelJudge
 
 OPENAI: Callable[..., Engine] = host.default().lookup("engines", "openai").thing
@@ -776,6 +777,34 @@ def test_the_address_comes_from_the_environment_unless_named(
 
     assert server.url in running.identity
     assert answers(running, asking())[0].text == "hello"
+
+
+def test_a_run_asked_again_asks_the_same_server(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.always = reply(chat("[[A]]"))
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    first, again = tmp_path / "first", tmp_path / "again"
+    evaluate("llm,model=m", "sample", output=first, limit=2, engine="openai")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    before = len(server.asked)
+
+    found = replay(first, again)
+
+    assert found.passed
+    assert len(server.asked) == 2 * before
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:hunter2@host/v1", "http://one/v1;http://two/v1?token=letmein"]
+)
+def test_no_spec_is_made_of_an_address_that_may_hold_a_secret(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+
+    for made in (OPENAI(Model("m")), OPENAI(Model("m"), url=url)):
+        assert host.default().spec_of("engines", made) is None
 
 
 def test_identity_tells_tokenizers_and_templates_apart(
