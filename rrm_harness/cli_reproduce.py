@@ -51,7 +51,7 @@ DIFFERS = 1
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Where the new run goes. [default: a temporary directory]",
+    help="Where the new run goes; no finished one. [default: a temporary directory]",
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
 @guarded

@@ -14,6 +14,7 @@ from rrm_harness.evaluate import evaluate
 from rrm_harness.figures.published import HEADLINES
 from rrm_harness.figures.runs import dataset_name
 from rrm_harness.models import Published
+from rrm_harness.output import RESULTS
 from rrm_harness.records import Engine, Judge
 from rrm_harness.result import Result
 
@@ -72,15 +73,21 @@ def replay(
 
     Args:
         directory: The run.
-        output: Where the run of today goes.
+        output: Where the run of today goes; one that was interrupted there goes on.
         engine: What runs the judge's requests, if it is not what ran them then; also
             those of other roles whose engines are not kept.
         **options: Further ones of `evaluate`.
 
     Raises:
-        OutputError: There is no such run, or it does not say how it was asked.
+        OutputError: There is no such run, it does not say how it was asked, or a
+            finished one is in `output`.
         HarnessError: As `evaluate`.
     """
+    if (output / RESULTS).exists():
+        raise OutputError(
+            f"{output} holds a finished run, so nothing would be asked; give a new"
+            " directory as --output"
+        )
     first = Result.read(directory)
     told = first.results
     run, asked = told["manifest"]["run"], told["manifest"].get("asked")

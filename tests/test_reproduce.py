@@ -99,6 +99,30 @@ def test_an_engine_that_is_not_kept_has_to_be_given(tmp_path: Path) -> None:
     assert replay(first, again, engine=engine).passed
 
 
+def test_a_finished_run_is_not_taken_for_the_run_of_today(
+    run: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    replay(run, again)
+
+    for place in (run, again):
+        with pytest.raises(OutputError, match="holds a finished run"):
+            replay(run, place)
+
+
+def test_an_interrupted_run_of_today_goes_on(run: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+
+    def stop(done: int, _: int) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replay(run, again, progress=stop)
+
+    assert replay(run, again).passed
+
+
 def result(accuracy: float, low: float, high: float, **told: Any) -> Result:
     content = {
         "accuracy": accuracy,
