@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -13,14 +14,17 @@ from rrm_harness.errors import OutputError, SpecError
 from rrm_harness.evaluate import evaluate
 from rrm_harness.figures.published import HEADLINES
 from rrm_harness.figures.runs import dataset_name
+from rrm_harness.manifest import LONG
 from rrm_harness.models import Published
 from rrm_harness.output import RESULTS
-from rrm_harness.records import Engine, Judge
+from rrm_harness.records import Dataset, Engine, Judge, described
 from rrm_harness.result import Result
 
 TOLERANCE = 0.005
 """How far a measured headline may be from the published one: half a point."""
 SHOWN = 3
+OBJECT = re.compile(r"\w+(\.[\w<>]+)+\(")
+"""How a plugin that is an object is described: `package.module.Class(...)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,9 @@ def replay(
         )
     first = Result.read(directory)
     told = first.results
-    run, asked = told["manifest"]["run"], told["manifest"].get("asked")
-    if asked is None:
-        raise OutputError(
-            f"{directory} does not say what it was asked with; run the same command"
-            " again with this version: no judgment is lost"
-        )
-    asked = _roles(directory, asked, engine)
+    run = told["manifest"]["run"]
+    _refuse_objects(directory, told)
+    asked = _roles(directory, told["manifest"].get("asked"), engine)
     again = evaluate(
         told["judge"],
         told["dataset"],
@@ -117,14 +117,45 @@ def replay(
     return Replay(first, again, [*_changed(first, again)], differing)
 
 
+def _refuse_objects(directory: Path, told: Mapping[str, Any]) -> None:
+    """Refuse a run of something that no spec named.
+
+    Raises:
+        OutputError: Its judge, dataset or strategy was an object.
+    """
+    objects = [name for name in ("judge", "strategy") if OBJECT.match(told[name])]
+    if not _names(told["dataset"], told["manifest"]["run"]["dataset"]):
+        objects.append("dataset")
+    for name in objects:
+        raise OutputError(
+            f"the {name} of {directory} was an object in place of a spec"
+            f" ({told[name]!r:.60}); `evaluate` with it asks again"
+        )
+
+
+def _names(dataset: str, identity: str) -> bool:
+    """Whether it is a spec; of an object the results have the name alone."""
+    try:
+        built: Dataset = host.default().build("datasets", dataset)
+    except SpecError:
+        return "," in dataset  # a spec, and what is wrong with it is told
+    same = f"{built.name} = {described(built, paths=False)}"[:LONG] == identity[:LONG]
+    return same or built.name != dataset
+
+
 def _roles(
-    directory: Path, asked: Mapping[str, str | None], engine: str | Engine | None
+    directory: Path, asked: Mapping[str, str | None] | None, engine: str | Engine | None
 ) -> dict[str, Any]:
     """The engines and further judges to ask with, by `evaluate`'s parameters.
 
     Raises:
         OutputError: One of them is not kept.
     """
+    if asked is None:
+        raise OutputError(
+            f"{directory} does not say what it was asked with; run the same command"
+            " again with this version: no judgment is lost"
+        )
     for role, named in asked.items():
         if named is not None:
             continue

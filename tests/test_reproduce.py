@@ -9,9 +9,11 @@ from click.testing import CliRunner
 
 from rrm_harness import (
     Completion,
+    Judgment,
     OutputError,
     SpecError,
     evaluate,
+    host,
     models,
 )
 from rrm_harness.cli import commands
@@ -19,7 +21,7 @@ from rrm_harness.models import Card, Published
 from rrm_harness.output import read_results, sealed
 from rrm_harness.reproduce import Remeasured, remeasure, replay, spec_of
 from rrm_harness.result import Result
-from rrm_harness.testing import FakeEngine
+from rrm_harness.testing import FakeDataset, FakeEngine, FakeJudge, example
 
 PAGE = (Path(__file__).parents[1] / "docs" / "nano.md").read_text(encoding="utf-8")
 NANO = [
@@ -121,6 +123,29 @@ def test_an_interrupted_run_of_today_goes_on(run: Path, tmp_path: Path) -> None:
         replay(run, again, progress=stop)
 
     assert replay(run, again).passed
+
+
+class Sample(FakeDataset):
+    """One that has the name of a plugin."""
+
+    name = "sample"
+
+
+@pytest.mark.parametrize(
+    ("name", "thing"),
+    [
+        ("judge", FakeJudge(lambda _: Judgment((1.0, 0.0)))),
+        ("dataset", FakeDataset([example()])),
+        ("dataset", Sample()),
+        ("strategy", host.default().build("strategies", "both-orders of voting,k=3")),
+    ],
+)
+def test_what_was_an_object_is_told(tmp_path: Path, name: str, thing: Any) -> None:
+    asked = {"judge": "first", "dataset": "sample", "strategy": "single"}
+    evaluate(**{**asked, name: thing}, output=tmp_path / "run", limit=1)
+
+    with pytest.raises(OutputError, match=f"the {name} of .* was an object in place"):
+        replay(tmp_path / "run", tmp_path / "again")
 
 
 def result(accuracy: float, low: float, high: float, **told: Any) -> Result:
