@@ -54,7 +54,7 @@ class _Job:
     key: bytes
     comparison: Comparison
     completions: list[Completion | None]
-    waiters: list[tuple[Any, Comparison, int]]
+    waiters: list[tuple[Any, Comparison, object]]
     tickets: list[int] = field(default_factory=list)
 
 
@@ -124,7 +124,7 @@ class Answers:
         Args:
             comparison: What is asked.
             waiter: Whom `collect` gives the answer to.
-            play: What `abandon` can be told to look at alone.
+            play: What `abandon` can be told to look at; None if it never will be.
 
         Raises:
             SpecError: The judge cannot take this number of responses, or the judge
@@ -147,7 +147,7 @@ class Answers:
         sampled = True in [request.sampled for request in requests]
         key = self._keys.of(comparison, contents, sampled)
         if key in self._jobs:
-            self._wait(self._jobs[key], waiter, comparison, id(play))
+            self._wait(self._jobs[key], waiter, comparison, play)
             return None
         if key in self._failed:
             return Answer(self._read_failed(key, comparison), first=False)
@@ -159,7 +159,7 @@ class Answers:
         if not requests:
             return self._finish(key, comparison, read(bench.judge, comparison, ()))
         job = _Job(key, comparison, [None] * len(requests), [])
-        self._wait(job, waiter, comparison, id(play))
+        self._wait(job, waiter, comparison, play)
         self._submit(job, map(seeded, requests, contents, repeat(comparison)))
         return None
 
@@ -231,22 +231,24 @@ class Answers:
             except Exception as error:
                 raise _engine_failed(error) from error
 
-    def _wait(self, job: _Job, waiter: Any, comparison: Comparison, play: int) -> None:
+    def _wait(
+        self, job: _Job, waiter: Any, comparison: Comparison, play: object
+    ) -> None:
         job.waiters.append((waiter, comparison, play))
-        self._of_play.setdefault(play, {})[job.key] = job
+        if play is not None:
+            self._of_play.setdefault(id(play), {})[job.key] = job
 
     def _forget(
-        self, job: _Job, waiters: Iterable[tuple[Any, Comparison, int]]
+        self, job: _Job, waiters: Iterable[tuple[Any, Comparison, object]]
     ) -> None:
         """Let plays have a job no longer, unless another waiter of theirs has it."""
-        left = [play for *_, play in job.waiters]
         for *_, play in waiters:
-            jobs = self._of_play.get(play)
-            if jobs is None or play in left:
+            if play is None or any(play is other for *_, other in job.waiters):
                 continue
+            jobs = self._of_play.get(id(play), {})
             jobs.pop(job.key, None)
             if not jobs:
-                del self._of_play[play]
+                self._of_play.pop(id(play), None)
 
     def _take(
         self, engine: Engine, ticket: int, completion: Completion

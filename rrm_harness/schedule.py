@@ -73,7 +73,10 @@ class Finished:
 
 @dataclass(slots=True)
 class _Running:
-    """A play under way, the slot of its parent that it fills, and what it lacks."""
+    """A play under way, the slot of its parent that it fills, and what it lacks.
+
+    A `raced` one is part of a race, so that it may be abandoned.
+    """
 
     play: Play
     finished: Finished
@@ -84,6 +87,7 @@ class _Running:
     missing: int = 0
     race: Race | None = None
     children: list[_Running] = field(default_factory=list)
+    raced: bool = False
     abandoned: bool = False
 
     @property
@@ -238,8 +242,11 @@ class _Schedule:
                 self._begin(_Running(play, running.finished, running, slot))
 
     def _begin(self, child: _Running) -> None:
-        if child.parent is not None and child.parent.race is not None:
-            child.parent.children.append(child)
+        parent = child.parent
+        if parent is not None:
+            child.raced = parent.raced or parent.race is not None
+            if parent.race is not None:
+                parent.children.append(child)
         self._ready.append(child)
 
     def _ask(self, running: _Running, slot: int, comparison: Comparison) -> None:
@@ -268,8 +275,9 @@ class _Schedule:
     def _put(self, running: _Running, slot: int, comparison: Comparison) -> None:
         if self._abandoned and not running.wanted:  # while it was held
             return
-        waiter, example = (running, slot, comparison), running.finished
-        answer = self._answers.ask(comparison, waiter, example)
+        waiter = (running, slot, comparison)
+        play = running.finished if running.raced else None
+        answer = self._answers.ask(comparison, waiter, play)
         if answer is not None:
             self._answer(running, slot, comparison, answer)
 
