@@ -36,6 +36,7 @@ def evaluate_each(
     policy: str | None = None,
     policy_engine: str | None = None,
     failed: Told | None = None,
+    alone: bool = True,
     **options: Any,
 ) -> Iterator[Result]:
     """Yield the result of each dataset under each strategy, in that order.
@@ -54,7 +55,9 @@ def evaluate_each(
         policy: A spec.
         policy_engine: A spec, as in `evaluate`.
         failed: Is told of a run that ended over a mistake in its data, and the next
-            one goes on. Without it the mistake ends the study.
+            one goes on. Without it, and in a lone run, the mistake is raised.
+        alone: Whether the study has no other judge, so that a single pair is a lone
+            run.
         **options: Those of `evaluate`.
 
     Raises:
@@ -82,9 +85,10 @@ def evaluate_each(
             except (EngineError, FailuresError):
                 raise
             except HarnessError as error:
-                if failed is None or len(pairs) == 1:
+                if failed is None or (alone and len(pairs) == 1):
                     raise
-                failed(f"{dataset} {strategy or ''}".strip(), error)
+                who = "" if alone else f"{judge} on "
+                failed(f"{who}{dataset} {strategy or ''}".strip(), error)
 
 
 def evaluate_all(
@@ -104,9 +108,10 @@ def evaluate_all(
     Raises:
         HarnessError: As `evaluate`.
     """
+    alone = len(study.judges) == 1
     for asked in study.judges:
         judge, roles = asked["judge"], {k: v for k, v in asked.items() if k != "judge"}
-        place = output / _called(asked, study) if len(study.judges) > 1 else output
+        place = output if alone else output / _called(asked, study)
         given = {**study.options, **options, **roles}
         yield from evaluate_each(
             judge,
@@ -114,6 +119,7 @@ def evaluate_all(
             study.strategies,
             output=place,
             failed=failed,
+            alone=alone,
             **given,
         )
 

@@ -162,6 +162,16 @@ def test_every_judge_meets_every_dataset_under_every_strategy(tmp_path: Path) ->
     assert len({each.directory for each in found}) == 4
 
 
+def test_one_judges_mistake_does_not_end_the_others_runs(tmp_path: Path) -> None:
+    study = read(tmp_path, "judges: [llm, longest]\ndatasets: [sample]\nlimit: 3")
+    told: list[str] = []
+
+    found = evaluate_all(study, tmp_path / "out", lambda run, _: told.append(run))
+
+    assert [each.results["judge"] for each in found] == ["longest"]
+    assert told == ["llm on sample"]
+
+
 def test_a_judge_on_two_engines_is_two_runs(tmp_path: Path) -> None:
     text = "judges: [longest, {judge: longest, policy: solver}]\ndatasets: [sample]"
     study = read(tmp_path, text + "\nlimit: 3")
