@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from rrm_harness import host
-from rrm_harness.errors import DataError, SpecError
+from rrm_harness.errors import DataError, EngineError, SpecError
 from rrm_harness.located import Located
 from rrm_harness.specs import Spec, nearest
 from rrm_harness.too_long import TooLong
 
+ENGINES = {"engine": "judge", "meta_engine": "meta_judge", "policy_engine": "policy"}
+"""Each with whom it runs."""
 ROLES = ("engine", "meta_judge", "meta_engine", "policy", "policy_engine")
 OPTIONS: Mapping[str, type] = {
     "seed": int,
@@ -83,7 +85,10 @@ class _Reader:
                     f"'{key}' is no key; {nearest(key, [*KEYS])}", key
                 )
         shared = {role: self._spec(role) for role in ROLES if role in self.content}
-        asked = [{**shared, **judge} for judge in self._judges()]
+        asked = []
+        for number, judge in enumerate(self._judges()):
+            asked.append({**shared, **judge})
+            self._make_engines(asked[-1], judge, number)
         output = self._one("output", str)
         return StudyFile(
             tuple(asked),
@@ -119,6 +124,22 @@ class _Reader:
             raise self.located.wrong(f"a judge has no '{key}'; {known}", *place, key)
         return self._built(_kind(key), spec, *place, key)
 
+    def _make_engines(
+        self, asked: Mapping[str, str], own: Mapping[str, str], number: int
+    ) -> None:
+        """Make each engine with the judge that it runs, which takes no hardware."""
+        for role, runs in ENGINES.items():
+            if role not in asked or runs not in asked:
+                continue
+            judge = asked[runs]
+            try:
+                built = host.default().build("judges", judge)
+                host.default().engine(asked[role], built).close()
+            except (DataError, EngineError, SpecError) as error:
+                place = ("judges", number, role) if role in own else (role,)
+                who = "" if role in own else f"with {judge}: "
+                raise self.located.wrong(f"{who}{error}", *place) from error
+
     def _spec(self, key: str) -> str:
         return self._built(_kind(key), self.content[key], key)
 
@@ -141,7 +162,7 @@ class _Reader:
         return value
 
     def _built(self, kind: str, spec: Any, *place: str | int) -> str:
-        """The spec, if it can be built; an engine's name alone is looked up."""
+        """The spec, if it can be built; of an engine, which needs a judge, the name."""
         if not isinstance(spec, str):
             raise self.located.wrong(f"a spec is a text; this is {spec!r:.60}", *place)
         try:

@@ -89,6 +89,11 @@ START = "judges: [longest]\ndatasets: [sample]\n"
         ),
         (START + "engine: vlm", "line 3, engine: .* did you mean 'vllm'"),
         (
+            "judges:\n- longest\n- judge: llm\n  engine: openai,ulr=http://h/v1",
+            "line 4, judges.1.engine: .* did you mean 'url'",
+        ),
+        (START + "engine: vllm", "line 3, engine: with longest: .*runs no model"),
+        (
             "judges:\n- {judge: longest,\n   engin: x}",
             "line 3, judges.0.engin: .*'engine'",
         ),
