@@ -95,13 +95,16 @@ class _Reader:
             tuple(self._specs("datasets", "datasets")),
             tuple(self._specs("strategies", "strategies", needed=False)),
             Path(output) if output else None,
-            {key: self._one(key, kind) for key, kind in self._options()},
+            dict(self._options()),
         )
 
-    def _options(self) -> Iterator[tuple[str, type]]:
+    def _options(self) -> Iterator[tuple[str, Any]]:
         for key, kind in OPTIONS.items():
             if key in self.content:
-                yield key, kind
+                yield key, self._one(key, kind)
+        limit = self.content.get("limit")
+        if limit is not None and limit < 1:
+            raise self.located.wrong(f"this must be 1 or more; it is {limit}", "limit")
         too_long = self.content.get("too_long")
         if too_long is not None and too_long not in get_args(TooLong):
             known = ", ".join(get_args(TooLong))

@@ -81,6 +81,8 @@ START = "judges: [longest]\ndatasets: [sample]\n"
         ("judges: [longest]\n\ndatasets: []", "line 3, datasets: this must be a list"),
         (START + "limit: many", "line 3, limit: this must be a whole number"),
         (START + "limit: true", "line 3, limit: this must be a whole number"),
+        (START + "limit: 0", "line 3, limit: this must be 1 or more; it is 0"),
+        (START + "limit: -3", "line 3, limit: this must be 1 or more; it is -3"),
         (START + "too_long: cut", "line 3, too_long: this must be one of fail"),
         (START + "limt: 3", "line 3, limt: .* did you mean 'limit'"),
         (
