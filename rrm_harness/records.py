@@ -46,7 +46,7 @@ class Example:
 
     A preference pair has two responses. `correct` may be empty (no response is
     right) or name several. `cluster` groups examples that share a prompt, for
-    intervals; it defaults to the id.
+    intervals; it defaults to the id. `rows.convert` fills the prompt's in.
     """
 
     id: str

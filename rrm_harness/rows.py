@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rrm_harness import chance, row_hub
 from rrm_harness.errors import DataError
-from rrm_harness.records import BadRow, Example
+from rrm_harness.records import BadRow, Example, Message
 from rrm_harness.row_fields import Located as Located
 from rrm_harness.row_fields import Row as Row
 from rrm_harness.row_fields import choice as choice
@@ -71,7 +71,8 @@ def convert(
 ) -> Iterator[Example | BadRow]:
     """Yield each row's examples, or a BadRow saying where and what is wrong.
 
-    A row whose id an earlier row has is a BadRow too.
+    A row whose id an earlier row has is a BadRow too. Examples that name no cluster
+    have their prompt's.
     """
     seen: set[str] = set()
     for where, row in rows:
@@ -89,7 +90,18 @@ def convert(
             yield BadRow(where, str(error))
             continue
         seen.update(example.id for example in examples)
-        yield from examples
+        yield from map(_clustered, examples)
+
+
+def _clustered(example: Example) -> Example:
+    if example.cluster:
+        return example
+    return replace(example, cluster=prompt_cluster(example.prompt))
+
+
+def prompt_cluster(prompt: tuple[Message, ...]) -> str:
+    """Examples of one prompt are not independent of each other, whatever their ids."""
+    return chance.digest(*map(repr, prompt)).hex()[:16]
 
 
 def told_apart(

@@ -268,6 +268,30 @@ def test_a_row_with_an_earlier_id_is_a_bad_row() -> None:
     assert "the id 'a' is an earlier row's as well" in str(found[1])
 
 
+def clusters(*examples: Example) -> list[str]:
+    located = [(f"f, line {n}", {"n": n}) for n in range(len(examples))]
+    found = rows.convert(located, lambda row: [examples[row["n"]]])
+    return [each.cluster for each in found if isinstance(each, Example)]
+
+
+def test_examples_of_one_prompt_share_a_cluster() -> None:
+    one, other = (Message("user", "q"),), (Message("user", "r"),)
+
+    first, again, another = clusters(
+        Example("a", one, ("x",), ()),
+        Example("b", one, ("y",), (), "another subset"),
+        Example("c", other, ("x",), ()),
+    )
+
+    assert first == again != another
+
+
+def test_a_cluster_that_an_example_names_is_kept() -> None:
+    assert clusters(Example("a", (Message("user", "q"),), ("x",), (), "s", "c")) == [
+        "c"
+    ]
+
+
 @pytest.mark.parametrize("value", [None, 3, ["a"], True])
 def test_a_text_that_is_no_string_names_its_field(value: object) -> None:
     with pytest.raises(DataError, match="field 'answer' must be a string"):

@@ -13,7 +13,6 @@ from rrm_harness import (
     Message,
     Register,
     Rule,
-    chance,
     hookimpl,
 )
 from rrm_harness.rows import (
@@ -95,14 +94,8 @@ def to_examples(row: Row) -> list[Example]:
             responses=responses,
             correct=_correct(row, len(responses)),
             subset=_subset(row),
-            cluster=_cluster(messages(row, "prompt")),
         )
     ]
-
-
-def _cluster(prompt: tuple[Message, ...]) -> str:
-    """Rows of one prompt are not independent of each other, whatever their ids."""
-    return chance.digest(*map(repr, prompt)).hex()[:16]
 
 
 def _correct(row: Row, responses: int) -> tuple[int, ...]:
@@ -147,7 +140,6 @@ def _preference(row: Row) -> Example:
         responses=(chosen[-1].content, rejected[-1].content),
         correct=(0,),
         subset=_subset(row),
-        cluster=_cluster(shared),
     )
 
 

@@ -41,6 +41,8 @@ class NanoArithmetic(Dataset):
     `shape=best-of-k` shows `k` solutions, a drawn number of them right, at least one
     and not all. `shape=answers` is for a policy (`nano-solver`): every possible answer
     is a response. `shape=queries` has questions alone, for training without labels.
+
+    Questions are drawn independently, so a sum that is drawn again counts again.
     """
 
     shape: Literal["pairs", "best-of-k", "answers", "queries"] = "pairs"

@@ -37,7 +37,7 @@ def to_pairs(subset: str, marker: str, row: Row) -> list[Example]:
         DataError: Names the field that is wrong.
     """
     responses, right = _responses(row)
-    question, identity = _names(subset, row)
+    identity = _identity(subset, row)
     prompt = _prompt(row, marker)
     return [
         Example(
@@ -46,7 +46,6 @@ def to_pairs(subset: str, marker: str, row: Row) -> list[Example]:
             responses=(responses[one], responses[other]),
             correct=(0,) if one in right else (1,),
             subset=subset,
-            cluster=question,
             metadata={"pair": (one, other)},
         )
         for number, (one, other) in enumerate(_pairs(row, len(responses), right))
@@ -60,7 +59,7 @@ def to_best_of_k(subset: str, marker: str, row: Row) -> list[Example]:
         DataError: Names the field that is wrong.
     """
     responses, right = _responses(row)
-    question, identity = _names(subset, row)
+    identity = _identity(subset, row)
     return [
         Example(
             id=identity,
@@ -68,7 +67,6 @@ def to_best_of_k(subset: str, marker: str, row: Row) -> list[Example]:
             responses=responses,
             correct=right,
             subset=subset,
-            cluster=question,
         )
     ]
 
@@ -101,11 +99,11 @@ def to_human_pair(subset: str, marker: str, row: Row) -> list[Example]:
 READERS = {"pairs": to_pairs, "best-of-k": to_best_of_k, "human": to_human_pair}
 
 
-def _names(subset: str, row: Row) -> tuple[str, str]:
-    """The question, and the row: a question may be there once for each model."""
+def _identity(subset: str, row: Row) -> str:
+    """The row's id: a question may be there once for each model."""
     question = f"{subset}/{identifier(row, 'question_id')}"
     model = text(row, "model_name") if row.get("model_name") else ""
-    return question, f"{question}/{model}" if model else question
+    return f"{question}/{model}" if model else question
 
 
 def _prompt(row: Row, marker: str) -> tuple[Message, ...]:

@@ -141,7 +141,7 @@ def _with_domain(file: Path) -> Iterator[rows.Located]:
 
 
 def _to_examples(row: rows.Row) -> list[Example]:
-    """Turn a prompt into its nine pairs, which share the prompt's cluster."""
+    """Turn a prompt into its nine pairs."""
     domain = DOMAINS[rows.choice(row, "domain", DOMAINS)]
     prompt_id = f"{domain}/{rows.identifier(row, 'id')}"
     prompt = rows.messages(row, "prompt")
@@ -153,7 +153,6 @@ def _to_examples(row: rows.Row) -> list[Example]:
             responses=(chosen[i], rejected[j]),
             correct=(0,),
             subset=domain,
-            cluster=prompt_id,
             metadata={"styles": {"chosen": i, "rejected": j}},
         )
         for i, j in CELLS

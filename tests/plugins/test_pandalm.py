@@ -153,6 +153,15 @@ def test_a_folder_with_recorded_replies_is_read_for_the_test_set(
     assert isinstance(example, Example)
 
 
+def test_pairs_of_one_instruction_and_input_are_one_cluster(tmp_path: Path) -> None:
+    """The 999 pairs are of 170 prompts."""
+    rows = [published(idx=1), published(idx=2, response1="Long!"), published(input="")]
+
+    one, other, another = load(tmp_path, *rows)
+
+    assert one.cluster == other.cluster != another.cluster
+
+
 def test_without_a_path_the_error_says_where_the_file_is() -> None:
     with pytest.raises(SpecError, match=r"testset-v1\.json of github\.com/WeOpenML"):
         host.default().build("datasets", "pandalm")

@@ -124,7 +124,7 @@ def test_a_question_to_two_models_is_one_cluster_of_two_ids(
     one, other = load(tmp_path, *rows, shape=shape)
 
     assert one.id != other.id
-    assert one.cluster == other.cluster == "math/7"
+    assert one.cluster == other.cluster != ""
 
 
 def test_an_id_needs_no_model(tmp_path: Path) -> None:
@@ -134,9 +134,11 @@ def test_an_id_needs_no_model(tmp_path: Path) -> None:
 
 
 def test_the_pairs_of_a_question_are_one_cluster(tmp_path: Path) -> None:
-    examples = load(tmp_path, question(7), question(8))
+    examples = load(tmp_path, question(7), question(8, prompt="Question: three?"))
 
-    assert {example.cluster for example in examples} == {"math/7", "math/8"}
+    clusters = [example.cluster for example in examples]
+    assert len({*clusters[:3]}) == len({*clusters[3:]}) == 1
+    assert clusters[0] != clusters[3]
 
 
 def test_a_file_of_pairs_takes_the_place_of_the_published_ones(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_ids_name_domain_prompt_and_styles(tmp_path: Path) -> None:
 def test_the_nine_pairs_share_a_cluster(tmp_path: Path) -> None:
     examples = load(tmp_path, published())
 
-    assert {example.cluster for example in examples} == {"chat/8"}
+    assert len({example.cluster for example in examples}) == 1
 
 
 def test_the_chosen_response_is_correct(tmp_path: Path) -> None:
