@@ -11,6 +11,8 @@ from typing import Protocol
 from rrm_harness.records import Comparison, Failure, Judgment, Outcome
 
 LARGEST = float_info.max
+COINS = "coins_for_failed_matches"
+"""The note of a strategy that went on by chance where the judge failed."""
 
 
 class Uncertain(Protocol):

@@ -95,6 +95,9 @@ class Recipe(_Modelled):
     max_tokens: int = 1024
     no_system: bool = False
 
+    logits = False
+    """What is read from a text is a verdict or a rating."""
+
     @cached_property
     def identity(self) -> str:
         """The recipe: its options, its template's text, and how many it takes.
@@ -108,6 +111,14 @@ class Recipe(_Modelled):
     def template_text(self) -> str:
         """The template as it was when first used: one run has one prompt."""
         return prompts.source(self.template) if self.template else ""
+
+    @property
+    def thinks(self) -> bool:
+        """Whether a reply begins with a thought that ends with `</think>`.
+
+        A chat template may have begun it, so that the reply does not show it.
+        """
+        return False
 
     @property
     def shape(self) -> Shape | None:
@@ -169,10 +180,12 @@ class Recipe(_Modelled):
     def parse(
         self, comparison: Comparison, completions: Sequence[Completion]
     ) -> Judgment:
-        """Read the reply with the recipe's parser."""
-        text = completions[0].text
-        scores = parse.parser(self.parser)(text, len(comparison.order))
-        return judged(scores, text)
+        """Read the reply with the recipe's parser; a thought that was cut is none."""
+        (said,) = completions
+        if self.thinks and said.finish == "length" and "</think>" not in said.text:
+            return judged(None, said.text)
+        scores = parse.parser(self.parser)(said.text, len(comparison.order))
+        return judged(scores, said.text)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rrm_harness.errors import DataError
+from rrm_harness.outcomes import COINS
 from rrm_harness.records import Example, Message
 from rrm_harness.report.originals import originals, same
 from rrm_harness.result import Result
@@ -33,9 +34,14 @@ class Scored:
 
 
 def preferences(scored: Scored, margin: float = 0.0) -> Iterator[Row]:
-    """The best response against the worst, if they are further apart than `margin`."""
+    """The best response against the worst, if they are further apart than `margin`.
+
+    Not of two that are the same text.
+    """
     best, worst = scored.ranked[0], scored.ranked[-1]
-    if scored.scores[best] - scored.scores[worst] > margin:
+    texts = scored.example.responses
+    apart = scored.scores[best] - scored.scores[worst] > margin
+    if apart and texts[best] != texts[worst]:
         yield _row(
             scored,
             chosen=_said(scored, best),
@@ -94,7 +100,11 @@ def rows(run: Result, kind: str, margin: float = 0.0) -> Iterator[Row]:
 
 
 def _scored(run: Result) -> Iterator[Scored]:
-    lines = [line for line in run.outcomes() if line["scores"]]
+    lines = [
+        line
+        for line in run.outcomes()
+        if line["scores"] and not line["notes"].get(COINS)
+    ]
     found, problem = originals(run.results, {line["id"] for line in lines})
     if problem:
         raise DataError(

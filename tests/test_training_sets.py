@@ -1,6 +1,7 @@
 """Rows to train on, out of finished runs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrm_harness import DataError, Result, evaluate
+from rrm_harness import Comparison, DataError, Failure, Judgment, Result, evaluate
 from rrm_harness.cli import commands
 from rrm_harness.cli_export import KINDS as OFFERED
-from rrm_harness.testing import example
+from rrm_harness.outcomes import COINS
+from rrm_harness.testing import FakeJudge, example
 from rrm_harness.training_sets import KINDS, Scored, best, every, preferences, rows
 
 SCORES = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=6)
@@ -122,3 +124,26 @@ def test_the_command_writes_json_lines(run: Result, tmp_path: Path, kind: str) -
     assert "1 rows of 3 examples" in told.stderr
     (line,) = file.read_text().splitlines()
     assert json.loads(line) == next(rows(run, kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_coin_decided_gives_no_row(kind: str, tmp_path: Path) -> None:
+    four = {"prompt": "q", "responses": ["a", "bb", "ccc", "dddd"], "correct": [3]}
+    data = written(tmp_path, {"id": "a", **four}, {"id": "b", **four})
+
+    def decide(asked: Comparison) -> Judgment:
+        if asked.example.id == "a" and 3 not in asked.order:
+            return Judgment.failed(Failure.UNPARSABLE, "?")
+        return Judgment(tuple(float(place) for place in asked.order))
+
+    judge = FakeJudge(decide)
+    run = evaluate(judge, f"jsonl,path={data}", "knockout", output=tmp_path / "run")
+
+    assert run.results["notes"][COINS] == 1
+    assert [row["id"] for row in rows(run, kind)] == ["b"]
+
+
+def test_two_equal_texts_are_no_preference() -> None:
+    same = replace(example(2), responses=("a", "a"))
+
+    assert [*preferences(Scored(same, {0: 1.0, 1: 0.0}))] == []

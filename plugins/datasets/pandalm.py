@@ -133,6 +133,11 @@ class PandaLMRule(Rule):
             return self.failure_credit(len(example.responses))
         return float(outcome.winners == example.correct)
 
+    def credit_bounds(self, example: Example, outcome: Outcome) -> tuple[float, float]:
+        if outcome.failure is not None or outcome.uncertain:
+            return 0.0, 1.0  # a label of a tie can be missed too
+        return super().credit_bounds(example, outcome)
+
     def values(self, example: Example, outcome: Outcome) -> Mapping[str, float]:
         annotators = zip(ANNOTATORS, example.metadata["annotators"], strict=True)
         values = {"label": float(example.metadata["label"])}

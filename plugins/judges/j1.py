@@ -29,6 +29,7 @@ class J1(Recipe):
     mode: Literal["verdict", "scores", "verdict-scores", "pointwise"] = "verdict"
     max_tokens: int = 4096
 
+    thinks = True
     no_model = "the weights of J1 are not published"
 
     @property

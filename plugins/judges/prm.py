@@ -35,6 +35,7 @@ class PRM(RewardModel):
     size: Literal["7b", "72b"] = field(default="7b", repr=False)
     aggregate: Literal["last", "min", "product"] = "last"
 
+    logits = False
     head = "process"
     sizes: ClassVar[Mapping[str, str]] = {
         "7b": "Qwen/Qwen2.5-Math-PRM-7B",

@@ -37,6 +37,10 @@ class RMR1(Recipe):
         return MODELS[self.variant] + self.size.upper()
 
     @property
+    def thinks(self) -> bool:
+        return self.variant == "distilled"
+
+    @property
     def shape(self) -> Shape:
         return SHAPES[self.variant]
 

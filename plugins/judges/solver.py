@@ -23,6 +23,7 @@ class Solver(Recipe):
     top_p: float = 0.95
     max_tokens: int = 32768
 
+    thinks = True
     shape = Shape("judges/solver.jinja", "boxed-letter", fewest=2, most=26)
 
 

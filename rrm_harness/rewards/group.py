@@ -22,14 +22,12 @@ from rrm_harness.answers import Answers, Bench
 from rrm_harness.errors import DataError, EngineError, SpecError
 from rrm_harness.manifest import describe
 from rrm_harness.metrics import Rule
+from rrm_harness.outcomes import COINS
 from rrm_harness.output import RunDirectory
 from rrm_harness.records import BadRow, Dataset, Engine, Example, Judge, Strategy
 from rrm_harness.rewards.scale import Scale, scaled
 from rrm_harness.rewards.texts import Text, Thinking, Unanswered, answered, chat
 from rrm_harness.schedule import Finished, play_all
-
-COINS = "coins_for_failed_matches"
-"""The note of a strategy that went on by chance where the judge failed."""
 
 
 class GroupReward:

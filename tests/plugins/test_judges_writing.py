@@ -22,6 +22,7 @@ from rrm_harness import (
     chat,
     host,
 )
+from rrm_harness.testing import example as sample
 
 QUESTION, FIRST, SECOND = "Name a prime.", "Seven, I think.", "Is nine one?"
 
@@ -529,3 +530,41 @@ def test_a_response_adds_no_special_token_to_what_the_model_reads(
         return [each for each in chat.encode(tokenizer, request).ids if each in special]
 
     assert read(names, HOSTILE) == read(FIRST, SECOND)
+
+
+CUT = {
+    "solver": (r"At first sight \boxed{A}? But wait", True),
+    "rm-r1": ("The format is <answer>[[A]]</answer>. Now,", True),
+    "rm-r1,variant=instruct": ("<answer>[[A]]</answer> and", False),
+    "j1,model=m": ("<answer>[[A]]</answer>, perhaps; let me", True),
+}
+
+
+@pytest.mark.parametrize("spec", CUT)
+def test_a_thought_that_was_cut_is_no_verdict(spec: str) -> None:
+    """A chat template may have begun it, so that the reply does not show it."""
+    text, thinks = CUT[spec]
+    judge = host.default().build("judges", spec)
+    asked = Comparison.of(sample())
+
+    cut, ended = (
+        judge.parse(asked, [Completion(each, finish="length")])
+        for each in (text, f"</think>{text}")
+    )
+
+    assert (cut.failure is Failure.UNPARSABLE) is thinks
+    assert ended.failure is judge.parse(asked, [Completion(f"</think>{text}")]).failure
+
+
+@pytest.mark.parametrize(
+    ("spec", "logits"),
+    [
+        ("llm,mode=rating,model=m", False),
+        ("j1,mode=scores,model=m", False),
+        ("judgelm", False),
+        ("prm", False),
+        ("athene", True),
+    ],
+)
+def test_ratings_and_probabilities_are_no_logits(spec: str, logits: bool) -> None:
+    assert host.default().build("judges", spec).logits is logits

@@ -288,3 +288,18 @@ def test_the_protocol_names_an_installed_strategy() -> None:
     strategy = host.default().build("strategies", pandalm(Path("unread.json")).protocol)
 
     assert strategy.cost(2) == 1
+
+
+@pytest.mark.parametrize("label", ["0", "1", "2"])
+@pytest.mark.parametrize(
+    "outcome",
+    [Outcome(failure=Failure.UNPARSABLE), Outcome({0: 1.0, 1: 0.0}, uncertain=True)],
+)
+def test_what_failed_could_be_worth_nothing_or_all(
+    label: str, outcome: Outcome, tmp_path: Path
+) -> None:
+    told = dict.fromkeys(("annotator1", "annotator2", "annotator3"), label)
+    (example,) = load(tmp_path, published(**told))
+
+    rule = pandalm(Path("unread.json")).rule
+    assert rule.credit_bounds(example, outcome) == (0.0, 1.0)
