@@ -26,6 +26,8 @@ DRAWN = 200_000_000
 """The most rows that a bootstrap draws in all; millions of rows need fewer draws."""
 METHOD = "bootstrap by prompt"
 SHARE, SIGMOID = "winner's share", "sigmoid of the margin"
+CAST = " of the votes cast"
+"""Where votes were saved: a majority of all five may be three of the three asked."""
 
 
 def one_right(example: Example) -> bool:
@@ -64,6 +66,7 @@ class Calibration:
     _right: array[float] = field(default_factory=lambda: array("d"))
     _clusters: Texts = field(default_factory=Texts)
     _shares: bool = True
+    _saved: bool = False
 
     def add(self, finished: Finished) -> None:
         """Count an example."""
@@ -81,6 +84,7 @@ class Calibration:
             second = _mean([scores[1] for scores in said if 1 in scores])
         if first is None or second is None:
             return
+        self._saved |= bool(finished.outcome.notes.get("votes_saved"))
         if self._shares:
             self._shares = all(map(_sums_to_one, said))
         sign = 0 if len(winners) == 2 else 1 if winners == (0,) else -1
@@ -104,7 +108,7 @@ class Calibration:
         rows = _Rows(sure, numpy.array(self._right), _bins(sure))
         ece, brier = self._intervals(rows)
         return {
-            "confidence": SHARE if self._shares else SIGMOID,
+            "confidence": (SHARE if self._shares else SIGMOID) + CAST * self._saved,
             "n": len(sure),
             "ece": rows.ece(),
             "ece_low": ece.low,

@@ -119,6 +119,16 @@ def test_the_confidence_of_votes_is_the_share_of_those_cast() -> None:
     assert [each["confidence"] for each in results["coverage"]] == [0.75] * 4
 
 
+def test_where_votes_were_saved_the_confidence_says_so() -> None:
+    asked = [
+        judged(pair(f"{n}"), (1.0, 0.0), (0.0, 1.0), (1.0, 0.0)) for n in range(40)
+    ]
+    outcome = replace(asked[7].outcome, notes={"votes_saved": 2})
+    asked[7] = replace(asked[7], outcome=outcome)
+
+    assert found(asked)["confidence"] == "winner's share of the votes cast"
+
+
 def test_the_confidence_of_rewards_is_the_sigmoid_of_the_margin() -> None:
     results = found(of_rewards(2.0, -1.0, times=20))
 
