@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
@@ -116,6 +119,16 @@ def key(variable: str) -> str:
     return found
 
 
+def _forms(secret: str) -> tuple[str, str, str]:
+    return secret, quote(secret, ""), json.dumps(secret)[1:-1]
+
+
+def _spellings(letter: str) -> str:
+    """What finds a character as it is, behind backslashes, or as its number."""
+    itself = re.escape(letter)
+    return rf"(?:{itself}|\\{{1,7}}(?:{itself}|u(?i:{ord(letter):04x})))"
+
+
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 """They log addresses, and what a server sends."""
 
@@ -128,18 +141,26 @@ class Redactor(logging.Filter):
 
     @classmethod
     def of(cls, secrets: Iterable[str], least: int = 4) -> Redactor:
-        """Know each secret as it is and as an address writes it, the longest first.
+        """Know each secret as it is, and as addresses and JSON write it, longest first.
 
         One of fewer characters than `least` is no secret, but hides innocent text.
         """
         long = [each for each in secrets if len(each) >= least]
-        known = {form for each in long for form in (each, quote(each, ""))}
+        known = {form for each in long for form in _forms(each)}
         return cls(tuple(sorted(known, key=len, reverse=True)))
 
     def __call__(self, text: str) -> str:
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
+        if self.secrets and ("\\/" in text or "\\u" in text):  # it is decoded later
+            text = self._escaped.sub(HIDDEN, text)
         return text
+
+    @cached_property
+    def _escaped(self) -> re.Pattern[str]:
+        """Each secret as JSON may write it, also in a text that is JSON itself."""
+        found = ("".join(map(_spellings, each)) for each in self.secrets)
+        return re.compile("|".join(found))
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = self(record.getMessage()), ()

@@ -722,6 +722,38 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     assert all(KEY not in each for each in [*said, *capfd.readouterr()])
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda key: json.dumps(key).replace("/", "\\/"),
+        lambda key: json.dumps(json.dumps(key).replace("/", "\\/")),
+        lambda key: '"' + "".join(f"\\u{ord(each):04X}" for each in key) + '"',
+    ],
+    ids=["slashes", "twice", "numbers"],
+)
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_a_key_that_json_escapes_is_not_shown_when_it_is_decoded(
+    server: FaultServer,
+    monkeypatch: pytest.MonkeyPatch,
+    written: Callable[[str], str],
+    status: int,
+) -> None:
+    key = 'sk-abc/def+"123\\456'
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    limit = "maximum context length is 5 tokens, " if status == 400 else ""
+    told = written(limit + key)
+    server.script.append(reply('{"error": ' + told + "}", status))
+    server.always = reply('{"data": [{"id": ' + written(key) + "}]}")
+
+    try:
+        shown = str(answers(engine(server), asking()))
+    except EngineError as error:
+        shown = str(error)
+
+    pieces = ("sk-abc", "/def", "123", "456", "u0073")
+    assert not any(piece in shown for piece in pieces)
+
+
 @pytest.mark.parametrize("key", ["1", "EMPTY"])
 def test_a_key_that_is_a_word_hides_no_verdict(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch, key: str
