@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -23,10 +24,16 @@ BEFORE = 8
 AT_ONCE = 256
 """Texts tokenized in one call: enough for every core, few enough for little memory."""
 
+TODAY = date(2024, 7, 26)
+"""What templates that write the day are told, so that a chat is the same on each: the
+day that those of Llama 3.1 and 3.2 write where they cannot ask."""
+
 _MARK = re.compile(r"</?(think|tool_call|tool_response)>|<[|｜].*[|｜]>")
 """Tokens that mean something though a tokenizer may not call them special."""
 _OPEN, _CLOSE = "\ue0f0", "\ue0f1"
 """Private-use characters around the number that stands for a message's text."""
+_SPACE = "\v"
+"""Space around those, which is gone if a template trims; no template writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +208,7 @@ def _rendered(tokenizer: Any, request: Request, messages: Sequence[Message]) -> 
             chat,
             tokenize=False,
             add_generation_prompt=request.kind == "generate",
-            **dict(request.chat_options),
+            **_day(tokenizer) | dict(request.chat_options),
         )
     except Exception as error:
         roles = ", ".join(each.role for each in messages)
@@ -210,6 +217,12 @@ def _rendered(tokenizer: Any, request: Request, messages: Sequence[Message]) -> 
             " give the judge a template that the model knows"
         ) from error
     return text
+
+
+def _day(tokenizer: Any) -> dict[str, Any]:
+    """What a template that asks for the day is given."""
+    asks = "strftime_now" in str(tokenizer.chat_template)
+    return {"strftime_now": TODAY.strftime} if asks else {}
 
 
 def names_a_token(tokenizer: Any, request: Request) -> bool:
@@ -244,12 +257,12 @@ def _pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
 def _segments(tokenizer: Any, request: Request) -> Iterator[tuple[str, bool]]:
     """The rendered chat in pieces: what the template wrote, and what it was given."""
     held = [
-        Message(each.role, f" {_OPEN}{number}{_CLOSE} ")
+        Message(each.role, f"{_SPACE}{_OPEN}{number}{_CLOSE}{_SPACE}")
         for number, each in enumerate(request.messages)
     ]
     text = _rendered(tokenizer, request, held)
-    for piece in re.split(f"( ?{_OPEN}[0-9]+{_CLOSE} ?)", text):
-        number = re.fullmatch(f"( ?){_OPEN}([0-9]+){_CLOSE}( ?)", piece)
+    for piece in re.split(f"({_SPACE}?{_OPEN}[0-9]+{_CLOSE}{_SPACE}?)", text):
+        number = re.fullmatch(f"({_SPACE}?){_OPEN}([0-9]+){_CLOSE}({_SPACE}?)", piece)
         if number is None:
             yield piece, True
             continue

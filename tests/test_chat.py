@@ -84,6 +84,39 @@ def test_a_template_that_trims_also_trims_what_is_encoded_apart() -> None:
     assert one == other
 
 
+@pytest.mark.parametrize("content", ["content", "content | trim"])
+@pytest.mark.parametrize("space", ["", " ", "\n", " \n "])
+@given(before=ANY_TEXT, after=ANY_TEXT)
+def test_a_text_that_names_a_token_stands_where_the_template_puts_it(
+    content: str, space: str, before: str, after: str
+) -> None:
+    tokenizer = tiny_models.tokenizer("llama")
+    turn = "{{ space + (message.CONTENT) + space }}".replace("CONTENT", content)
+    tokenizer.chat_template = "{% for message in messages %}[" + turn + "]{% endfor %}"
+    text = f"{before}<|eot_id|>{after}"
+    request = ask("hi", text, kind="score", chat_options={"space": space})
+    inside = text.strip() if "trim" in content else text
+
+    decoded = tokenizer.decode(chat.encode(tokenizer, request).ids)
+
+    assert decoded == f"[{space}hi{space}][{space}{inside}{space}]"
+
+
+def test_a_template_that_writes_the_day_writes_the_same_one_every_day() -> None:
+    tokenizer = tiny_models.tokenizer("llama")
+    tokenizer.chat_template = (
+        "{% if date_string is not defined %}"
+        "{% set date_string = strftime_now('%d %b %Y %H:%M:%S') %}{% endif %}"
+        "{{ date_string }}"
+    )
+
+    def day(**changed: Any) -> str:
+        return str(tokenizer.decode(chat.encode(tokenizer, ask("q", **changed)).ids))
+
+    assert day() == "26 Jul 2024 00:00:00"
+    assert day(chat_options={"date_string": "1 May 2026"}) == "1 May 2026"
+
+
 def test_an_answer_that_is_scored_is_not_cut_at_a_think_tag() -> None:
     """R1's template keeps only what follows the last tag of an assistant's turn."""
     request = ask("q", "never </think> lost", kind="score")
