@@ -71,12 +71,14 @@ class InternLM2(Head):
 def _as_llama(place: Path, said: Mapping[str, Any]) -> Any:
     """The same network as a Llama's config.
 
-    Dynamic scaling is left out: it changes nothing within max_position_embeddings.
+    Dynamic scaling is left out: it changes nothing within max_position_embeddings. So
+    is the attention that the published config names, which is the slowest there is.
     """
     from transformers import LlamaConfig
 
     _refuse_unpublished(place, said)
-    foreign = ("auto_map", "rope_scaling", "bias", "architectures", "model_type")
+    foreign = {"auto_map", "rope_scaling", "bias", "architectures", "model_type"}
+    foreign |= {"attn_implementation", "_attn_implementation"}
     kept = {name: value for name, value in said.items() if name not in foreign}
     return LlamaConfig(**kept)
 

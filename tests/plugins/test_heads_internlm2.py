@@ -49,6 +49,17 @@ def _folder(source: Path, place: Path, **changed: Any) -> Path:
     return place
 
 
+def test_the_attention_that_the_published_config_names_is_not_taken_over(
+    internlm2: Loaded, tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    place = _folder(tiny("internlm2"), tmp_path, attn_implementation="eager")
+
+    config = Loaded.of("internlm2", place).network.config
+
+    assert config._attn_implementation == "sdpa"
+    assert config._attn_implementation == internlm2.network.config._attn_implementation
+
+
 def test_weights_in_several_files_are_read(
     internlm2: Loaded, tiny: Callable[[str], Path], tmp_path: Path
 ) -> None:
