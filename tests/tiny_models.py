@@ -176,6 +176,21 @@ def llama(folder: Path, **changed: Any) -> Path:
     return save(randomized(LlamaForCausalLM(config)), folder, "llama")
 
 
+def gptj(folder: Path) -> Path:
+    """GPTJForCausalLM, whose attention does not hand its arguments on."""
+    from transformers import GPTJConfig, GPTJForCausalLM
+
+    config = GPTJConfig(
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        rotary_dim=4,
+        n_positions=4096,
+        **special_ids("llama"),
+    )
+    return save(randomized(GPTJForCausalLM(config)), folder, "llama")
+
+
 def lettered(folder: Path) -> Path:
     """A Llama whose first token is nearly always A or B, and which of them varies.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import ceil
 from typing import Any
 
@@ -16,6 +16,10 @@ PAGE = 32
 """Tokens to a page of the cache on a CPU."""
 PATIENCE = 1.0
 """Seconds that one look for results may take."""
+INTERFACE = {"auto_switch_to_flash", "page_size"}
+"""What transformers' scheduler takes since the version that this was written for."""
+UNEQUAL = ("diffllama",)
+"""Kinds of models that say that their attention takes pages, and yet mix rows."""
 
 
 @dataclass(slots=True)
@@ -33,11 +37,23 @@ class Continuous:
     _manager: Any = None
     _room: int = 0
     _broken: bool = False
+    _attention: str = ""
 
     @staticmethod
     def serves(loaded: Loaded) -> bool:
-        """Whether its attention is the model's: its own leaves caps on logits out."""
-        return loaded.reader.head is None and not capped(loaded.network)
+        """Whether its attention is the model's, and the version's scheduler known.
+
+        The scheduler leaves caps on logits out. A network that does not hand its
+        attention's arguments on, as old ones and ones with code of their own do not,
+        would let rows read each other.
+        """
+        network = loaded.network
+        if loaded.reader.head is not None or capped(network):
+            return False
+        handed_on = getattr(network, "_supports_attention_backend", False)
+        theirs = type(network).__module__.startswith("transformers.models.")
+        kind = network.config.model_type
+        return bool(handed_on and theirs and kind not in UNEQUAL and _is_known())
 
     def takes(self, row: Row) -> bool:
         """Whether the scheduler can answer this row as it was asked."""
@@ -90,6 +106,9 @@ class Continuous:
         self._broken = True
         self._later.clear()
         self.close()
+        network = self.loaded.network
+        if self._attention and network.config._attn_implementation != self._attention:
+            network.set_attn_implementation(self._attention)  # it had begun to switch
         return rows
 
     def _start(self) -> None:
@@ -112,6 +131,7 @@ class Continuous:
     def _open(self) -> None:
         """Start a scheduler whose cache fits what waits; on a GPU it sizes itself."""
         transformers = library("transformers", EXTRA)
+        self._attention = self.loaded.network.config._attn_implementation
         sizes: dict[str, Any] = {}
         if self.loaded.device.type == "cpu":
             self._room = max(map(_needs, self._later.values()))
@@ -139,6 +159,11 @@ class Continuous:
         if manager is not None:
             manager.stop(block=True, hard_stop=True)
             manager.destroy()
+
+
+def _is_known() -> bool:
+    config = getattr(library("transformers", EXTRA), "ContinuousBatchingConfig", None)
+    return config is not None and {each.name for each in fields(config)} >= INTERFACE
 
 
 def _needs(row: Row) -> int:

@@ -12,6 +12,14 @@ from rrm_harness import Completion, Failure
 
 from . import in_process
 
+NO_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "ALLOC_FAILED",
+)
+"""Words of torch and of the libraries below it."""
+
 
 class Row(in_process.Row):
     """A request, and where it goes in the order of its batches."""
@@ -112,9 +120,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     said = str(error)
-    return isinstance(error, RuntimeError) and (
-        "not enough memory" in said or "out of memory" in said
-    )
+    return isinstance(error, RuntimeError) and any(each in said for each in NO_MEMORY)
 
 
 def padded(texts: Sequence[Sequence[int]], *, left: bool) -> tuple[Any, Any]:

@@ -103,7 +103,8 @@ class Scorer:
         import torch
 
         before, cache = self._hidden([texts[0][:shared]], keep=True)
-        if not hasattr(cache, "batch_repeat_interleave"):
+        parts = (cache, *getattr(cache, "layers", ()))  # linear attention's cannot
+        if not all(hasattr(each, "batch_repeat_interleave") for each in parts):
             return None
         cache.batch_repeat_interleave(len(texts))
         after, _ = self._hidden([text[shared:] for text in texts], cache, shared)

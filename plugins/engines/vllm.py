@@ -28,7 +28,7 @@ from rrm_harness.libraries import refuse_missing
 from .in_process import Dtype, precision, refuse_below, refuse_wrong_kind
 from .vllm_checkpoint import adapted
 from .vllm_requests import Row, Waiting, pooling, sampling, scored, written
-from .vllm_running import Running, refusals, start
+from .vllm_running import Running, on_gpu, refusals, start
 
 MOST = 1024
 """The most requests that vLLM runs at once if not told, on any hardware."""
@@ -117,9 +117,7 @@ class Vllm(Engine):
         if self.dtype != "auto":
             return self.dtype
         refuse_missing("vllm", "vllm")
-        import torch
-
-        return precision(self.model, self.dtype, on_gpu=torch.cuda.is_available())
+        return precision(self.model, self.dtype, on_gpu=on_gpu())
 
     @cached_property
     def _reader(self) -> Reader:

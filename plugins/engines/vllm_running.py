@@ -15,8 +15,17 @@ from rrm_harness.libraries import library
 
 QUIET = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_LOGGING_STREAM": "ext://sys.stderr"}
 """Unless the user says otherwise: standard output is for the report."""
+SPAWNED = {"VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+"""A GPU that this process has looked at cannot be used by one that it forks."""
 LONGEST = 300
 """Characters of vLLM's own words in an error."""
+
+
+def on_gpu() -> bool:
+    """Whether there is a GPU; to count them begins nothing on them."""
+    import torch
+
+    return bool(torch.cuda.device_count())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ def start(name: str, arguments: Mapping[str, Any], route: Route | None) -> Runni
         EngineError: VLLM is missing, or does not start.
     """
     before = Before.now()
-    for variable, value in QUIET.items():
+    for variable, value in (QUIET | (SPAWNED if on_gpu() else {})).items():
         os.environ.setdefault(variable, value)
     with quiet():
         try:

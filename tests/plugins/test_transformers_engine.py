@@ -135,7 +135,7 @@ def test_greedy_text_in_a_mixed_batch_is_what_generate_writes_alone(
     assert all(each.prompt_tokens > 5 for each in told)
 
 
-@pytest.mark.parametrize("family", ["qwen2", "llama"])
+@pytest.mark.parametrize("family", ["qwen2", "llama", "gptj"])
 def test_continuous_batching_writes_the_same_greedy_text(
     tiny: Tiny, family: str
 ) -> None:
@@ -336,6 +336,16 @@ def test_scores_are_those_of_float64_alone_mixed_and_with_a_shared_prompt(
     assert max(expected) - min(expected) > 0.1, "these inputs would hide a mistake"
 
 
+FULL = torch.OutOfMemoryError("CUDA out of memory.")
+WORDS = (
+    "[enforce fail at alloc_cpu.cpp:129] DefaultCPUAllocator: can't allocate memory:"
+    " you tried to allocate 68719476736 bytes",
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "CUDA error: out of memory",
+)
+"""What torch says of a full memory where it raises an error of no kind of its own."""
+
+
 class Counting:
     """A scorer; counts what its network computes, and no more than `most` tokens fit.
 
@@ -344,7 +354,14 @@ class Counting:
         failed: How many batches did not fit.
     """
 
-    def __init__(self, folder: Path, options: str = "", most: int = 1 << 60) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: str = "",
+        most: int = 1 << 60,
+        full: Exception = FULL,
+    ) -> None:
+        self.full = full
         self.running = scorer(folder, options)
         self.running.tokens(VARIED[0])  # loads the model
         self.loaded = self.running._crew.loaded
@@ -357,7 +374,7 @@ class Counting:
         rows, length = inputs[0].shape
         if rows * length > self.most:
             self.failed += 1
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise self.full
         self.computed.append((rows, length))
 
     def answers(self, requests: Sequence[Request]) -> list[Completion]:
@@ -545,6 +562,19 @@ def test_memory_that_runs_out_halves_the_batch_and_is_remembered(tiny: Tiny) -> 
         [exact(folder, each) for each in asked], abs=1e-5
     )
     assert 1 <= counting.failed <= 4, "the smaller size must be remembered"
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_full_memory_is_known_by_its_words(tiny: Tiny, words: str) -> None:
+    asked = [score("Hi.", f"word {number} " * 4) for number in range(16)]
+    counting = Counting(
+        tiny("llama_classifier"), "batch-tokens=100000", 150, RuntimeError(words)
+    )
+
+    told = counting.answers(asked)
+
+    assert counting.failed
+    assert {each.failure for each in told} == {None}
 
 
 def test_a_long_row_that_needs_memory_leaves_short_ones_their_batches(
