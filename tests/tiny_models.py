@@ -191,6 +191,51 @@ def gptj(folder: Path) -> Path:
     return save(randomized(GPTJForCausalLM(config)), folder, "llama")
 
 
+def bloom(folder: Path) -> Path:
+    """BloomForCausalLM, whose attention does not hand its arguments on either."""
+    from transformers import BloomConfig, BloomForCausalLM
+
+    config = BloomConfig(hidden_size=32, n_layer=2, n_head=4, **special_ids("llama"))
+    return save(randomized(BloomForCausalLM(config)), folder, "llama")
+
+
+def jamba_classifier(folder: Path) -> Path:
+    """JambaForSequenceClassification: attention, and layers that keep a state."""
+    from transformers import JambaConfig, JambaForSequenceClassification
+
+    shape = {key: each for key, each in SHAPE.items() if key != "head_dim"}
+    config = JambaConfig(
+        **shape,
+        **special_ids("llama"),
+        num_labels=1,
+        attn_layer_period=2,
+        attn_layer_offset=1,
+        expert_layer_period=2,
+        num_experts=4,
+    )
+    model = randomized(JambaForSequenceClassification(config))
+    return save(model, folder, "llama")
+
+
+def phi3_classifier(folder: Path, turn: int) -> Path:
+    """Phi3ForSequenceClassification that turns texts of more than `turn` otherwise."""
+    from transformers import Phi3Config, Phi3ForSequenceClassification
+
+    shape = {key: each for key, each in SHAPE.items() if key != "head_dim"}
+    width = shape["hidden_size"] // shape["num_attention_heads"] // 2
+    config = Phi3Config(
+        **(shape | special_ids("llama")),
+        num_labels=1,
+        original_max_position_embeddings=turn,
+        rope_scaling={
+            "type": "longrope",
+            "short_factor": [1.0] * width,
+            "long_factor": [4.0] * width,
+        },
+    )
+    return save(randomized(Phi3ForSequenceClassification(config)), folder, "llama")
+
+
 def lettered(folder: Path) -> Path:
     """A Llama whose first token is nearly always A or B, and which of them varies.
 

@@ -16,8 +16,20 @@ PAGE = 32
 """Tokens to a page of the cache on a CPU."""
 PATIENCE = 1.0
 """Seconds that one look for results may take."""
-INTERFACE = {"auto_switch_to_flash", "page_size"}
+SHARE = 0.8
+"""Of a GPU's free memory for the cache; its own 0.9 leaves little for the logits of a
+large vocabulary, and for whoever else is on the GPU."""
+INTERFACE = {
+    "auto_switch_to_flash",
+    "max_batch_tokens",
+    "max_memory_percent",
+    "max_requests_per_batch",
+    "num_blocks",
+    "page_size",
+}
 """What transformers' scheduler takes since the version that this was written for."""
+UNABLE = (RuntimeError, ValueError, TypeError, AttributeError)
+"""Raised where it lacks this model's attention, or memory, or is another than known."""
 UNEQUAL = ("diffllama",)
 """Kinds of models that say that their attention takes pages, and yet mix rows."""
 
@@ -82,7 +94,7 @@ class Continuous:
         refused: list[Row] = []
         try:
             self._start()
-        except (RuntimeError, ValueError):  # it lacks this model's attention, or memory
+        except UNABLE:
             return [], self._given_up()
         told = self._manager.get_result(timeout=PATIENCE)
         while told is not None:
@@ -132,7 +144,7 @@ class Continuous:
         """Start a scheduler whose cache fits what waits; on a GPU it sizes itself."""
         transformers = library("transformers", EXTRA)
         self._attention = self.loaded.network.config._attn_implementation
-        sizes: dict[str, Any] = {}
+        sizes: dict[str, Any] = {"max_memory_percent": SHARE}
         if self.loaded.device.type == "cpu":
             self._room = max(map(_needs, self._later.values()))
             rows = min(self.batch, len(self._later) + 1)  # more may come
@@ -140,14 +152,15 @@ class Continuous:
                 "page_size": PAGE,
                 "num_blocks": rows * (ceil(self._room / PAGE) + 1),
                 "max_batch_tokens": max(256, PAGE * rows),
-                "max_requests_per_batch": self.batch,
             }
         self._manager = self.loaded.network.init_continuous_batching(
             generation_config=transformers.GenerationConfig(
                 do_sample=False, eos_token_id=list(self.loaded.ends) or -1
             ),
             continuous_batching_config=transformers.ContinuousBatchingConfig(
-                auto_switch_to_flash=False, **sizes
+                auto_switch_to_flash=False,
+                max_requests_per_batch=self.batch,
+                **sizes,
             ),
         )
         self._manager.start()

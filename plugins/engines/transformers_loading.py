@@ -115,6 +115,7 @@ def load(model: Model, placing: Placing) -> Loaded:
         reader = Reader.of(model)
         read = reader.head.load if reader.head else _load_writer
         network = _told(place, read, options).eval()
+        refuse_offloaded(place, network)
         keep_capping(place, network, placing.attention)
         if trusted:
             refuse_unset_buffers(place, network)
@@ -150,6 +151,23 @@ def _load_writer(place: Path, **options: Any) -> Any:
     refuse_random(place, told)
     network.generation_config = transformers.GenerationConfig()
     return network
+
+
+def refuse_offloaded(place: Path, network: Any) -> None:
+    """Refuse a network of which a part is not on a GPU: its weights are not at hand.
+
+    Raises:
+        EngineError: Names the first such part.
+    """
+    maps = [getattr(each, "hf_device_map", {}) for each in network.modules()]
+    placed = [(name, where) for each in maps for name, where in each.items()]
+    away = [name for name, where in placed if str(where) in ("cpu", "disk")]
+    if away:
+        raise EngineError(
+            f"the model in {place} does not fit the GPUs here ({away[0] or 'all'}"
+            " would stay off them); use more or larger GPUs, a smaller"
+            " model, or device=cpu"
+        )
 
 
 def capped(network: Any) -> bool:

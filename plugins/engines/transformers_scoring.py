@@ -55,13 +55,35 @@ class Scorer:
     def _next(self) -> tuple[list[Row], int]:
         """A batch, and how many tokens all of it begin with; 0 to share none."""
         longest = next(self.waiting.longest_first())
-        mates = self.waiting.mates(longest) if self._head.causal else []
-        shared = beginning([row.ids for row in mates])
+        mates = self.waiting.mates(longest) if self._causal else []
+        far = any(map(self._turns_far, mates))  # then their beginning turns otherwise
+        shared = 0 if far else beginning([row.ids for row in mates])
         most = self.budget // _weight(longest, shared)
         if shared and most >= LEAST_MATES:
             return mates[:most], shared
         most = max(1, self.budget // _weight(longest, 0))
-        return list(islice(self.waiting.longest_first(), most)), 0
+        far = self._turns_far(longest)
+        alike = filter(
+            lambda row: self._turns_far(row) == far, self.waiting.longest_first()
+        )
+        return list(islice(alike, most)), 0
+
+    @property
+    def _causal(self) -> bool:
+        """Whether a token's state depends on nothing behind it, by head and config."""
+        config = self.loaded.network.config.get_text_config()
+        both_ways = getattr(config, "use_bidirectional_attention", None)
+        return bool(
+            self._head.causal and getattr(config, "is_causal", True) and not both_ways
+        )
+
+    def _turns_far(self, row: Row) -> bool:
+        """Whether all positions of the row's batch turn as those of long texts do."""
+        config = self.loaded.network.config.get_text_config()
+        rope = getattr(config, "rope_parameters", None) or {}
+        if rope.get("rope_type") != "longrope":
+            return False
+        return len(row.ids) > int(rope["original_max_position_embeddings"])
 
     @property
     def _head(self) -> Head:
@@ -133,7 +155,7 @@ class Scorer:
         longest, device = ids.shape[1], self.loaded.device
         hidden, kept = self.loaded.network.hidden(
             input_ids=ids.to(device),
-            attention_mask=None if self._head.causal else mask.to(device),
+            attention_mask=None if self._causal else mask.to(device),
             position_ids=torch.arange(start, start + longest, device=device)[None],
             past_key_values=cache,
             use_cache=keep or cache is not None,

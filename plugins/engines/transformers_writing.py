@@ -141,7 +141,8 @@ class Steps:
 
         count = ids.shape[1] - self._start
         for number, row in enumerate(self._rows):
-            if row.request.stop and number not in self.ended:
+            padded_out = count > row.request.max_tokens
+            if row.request.stop and not padded_out and number not in self.ended:
                 written = ids[number, self._start :]
                 if self._stopped(row, written.tolist()):
                     self.ended[number] = count

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -36,6 +37,9 @@ from rrm_harness import (
 from rrm_harness.inputs import completions
 from rrm_harness.records import Engine
 
+ENGINE = host.default().lookup("engines", "transformers").thing.__module__
+CONTINUOUS: Any = import_module(f"{ENGINE}_continuous")
+LOADING: Any = import_module(f"{ENGINE}_loading")
 Tiny = Callable[[str], Path]
 HEAD = "sequence-classifier"
 LONG = "Compare the two answers and say which of them is better. " * 12
@@ -135,7 +139,7 @@ def test_greedy_text_in_a_mixed_batch_is_what_generate_writes_alone(
     assert all(each.prompt_tokens > 5 for each in told)
 
 
-@pytest.mark.parametrize("family", ["qwen2", "llama", "gptj"])
+@pytest.mark.parametrize("family", ["qwen2", "llama", "gptj", "bloom"])
 def test_continuous_batching_writes_the_same_greedy_text(
     tiny: Tiny, family: str
 ) -> None:
@@ -156,6 +160,56 @@ def test_continuous_batching_takes_rows_in_while_others_are_written(
         done += [ticket for ticket, _ in running.collect()]
     running.close()
     assert done == [1]
+
+
+class Scheduling:
+    """A network on a GPU; its scheduler changes its attention, and does not start.
+
+    Attributes:
+        told: What the scheduler was told.
+    """
+
+    def __init__(self) -> None:
+        self.config = SimpleNamespace(_attn_implementation="eager")
+        self.told: Any = None
+
+    def parameters(self) -> Any:
+        return iter([SimpleNamespace(device=torch.device("cuda"))])
+
+    def set_attn_implementation(self, name: str) -> None:
+        self.config._attn_implementation = name
+
+    def init_continuous_batching(self, **told: Any) -> Any:
+        self.told = told["continuous_batching_config"]
+        self.set_attn_implementation("paged|eager")
+        raise TypeError("it is another than known")
+
+
+@pytest.fixture
+def refused() -> tuple[Scheduling, list[Any]]:
+    """A network whose scheduler did not start, and the rows handed back."""
+    network = Scheduling()
+    running = CONTINUOUS.Continuous(LOADING.Loaded(None, network), batch=3)
+    running.add(CONTINUOUS.Row(7, MIXED[0], (1, 2, 3)))
+    done, rows = running.step()
+    assert not done
+    return network, rows
+
+
+def test_a_scheduler_that_does_not_start_leaves_the_network_as_it_was(
+    refused: tuple[Scheduling, list[Any]],
+) -> None:
+    network, rows = refused
+    assert [row.ticket for row in rows] == [7]
+    assert network.config._attn_implementation == "eager"
+
+
+def test_a_scheduler_on_a_gpu_keeps_to_the_batch_and_leaves_memory(
+    refused: tuple[Scheduling, list[Any]],
+) -> None:
+    told = refused[0].told
+    assert told.max_requests_per_batch == 3
+    assert told.max_memory_percent < 0.9
 
 
 def test_the_models_end_ends_the_text_and_is_not_part_of_it(
@@ -187,6 +241,15 @@ def test_a_stop_ends_the_text_of_its_own_row_alone(tiny: Tiny) -> None:
     assert told[0].finish == "stop"
     assert told[0].completion_tokens < whole.completion_tokens
     assert told[1] == other
+
+
+def test_a_stop_in_the_padding_beside_a_longer_row_is_none(tiny: Tiny) -> None:
+    words = chat.load_tokenizer(str(tiny("llama")))
+    asked = write("Hi.", max_tokens=2, stop=(words.decode([0]),))
+    (alone,) = answers(engine(tiny("llama")), [asked])
+    beside, _ = answers(engine(tiny("llama")), [asked, MIXED[3]])
+    assert alone.finish == "length"
+    assert beside == alone
 
 
 def test_special_tokens_that_the_model_writes_stay_in_the_text(
@@ -437,6 +500,39 @@ def test_a_head_that_sees_both_ways_shares_nothing_and_is_given_a_mask(
     )
 
 
+@pytest.mark.parametrize("told", ["is_causal", "use_bidirectional_attention"])
+def test_a_config_that_sees_both_ways_is_given_a_mask(
+    tmp_path: Path, told: str
+) -> None:
+    made = {
+        "is_causal": tiny_models.llama_classifier,
+        "use_bidirectional_attention": tiny_models.gemma2_classifier,
+    }
+    folder = made[told](tmp_path, **{told: told != "is_causal"})
+    found = answers(scorer(folder, "batch-tokens=100000"), VARIED)
+    assert values(found) == pytest.approx(
+        [in_float64(folder, each) for each in VARIED], abs=1e-5
+    )
+
+
+def test_layers_that_keep_a_state_share_no_beginning(tiny: Tiny) -> None:
+    running = scorer(tiny("jamba_classifier"), "batch-tokens=100000")
+    alone = [running.score_ids(running.tokens(each)).values[0] for each in BEST_OF]
+    assert values(answers(running, BEST_OF)) == pytest.approx(alone, abs=1e-4)
+
+
+@pytest.mark.parametrize("asked", ["VARIED", "BEST_OF"])
+def test_texts_that_turn_otherwise_are_scored_apart(tmp_path: Path, asked: str) -> None:
+    requests = {"VARIED": VARIED, "BEST_OF": BEST_OF}[asked]
+    sizes = answers(scorer(tiny_models.llama_classifier(tmp_path)), requests)
+    lengths = sorted(each.prompt_tokens for each in sizes)
+    folder = tiny_models.phi3_classifier(tmp_path, lengths[len(lengths) // 2] - 1)
+    told = answers(scorer(folder, "batch-tokens=100000"), requests)
+    assert values(told) == pytest.approx(
+        [in_float64(folder, each) for each in requests], abs=1e-5
+    )
+
+
 def test_a_head_that_reads_inside_the_prompt_may_share_it(tiny: Tiny) -> None:
     """ArmoRM's gate is read where the prompt ends."""
     folder = tiny("armorm")
@@ -612,6 +708,21 @@ def test_a_row_that_does_not_fit_by_itself_fails_and_the_others_go_on(
 def test_a_head_that_would_be_random_is_refused(tiny: Tiny) -> None:
     with pytest.raises(EngineError, match=r"score\.weight"):
         scorer(tiny("llama")).submit(0, VARIED[0])
+
+
+def test_a_network_of_which_a_part_is_off_the_gpus_is_refused(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    folder = tiny("llama")
+    network = AutoModelForCausalLM.from_pretrained(
+        folder,
+        device_map={"model": "cpu", "lm_head": "disk"},
+        offload_folder=str(tmp_path),
+    )
+    with pytest.raises(EngineError, match=r"does not fit the GPUs here \(model would"):
+        LOADING.refuse_offloaded(folder, network)
 
 
 def test_a_writer_that_would_be_random_is_refused(tiny: Tiny) -> None:
