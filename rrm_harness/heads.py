@@ -132,3 +132,20 @@ def refuse_random(place: Path, told: Mapping[str, Any]) -> None:
             " be random and every score with them; this checkpoint is of another"
             " architecture: use the judge made for it (rrm-harness list models)"
         )
+
+
+def refuse_unread(place: Path, told: Mapping[str, Any], head: str) -> None:
+    """Refuse a load that left weights of the head out, as a bias that it has not.
+
+    Raises:
+        EngineError: Names the weights.
+    """
+    unread = sorted(
+        name for name in told.get("unexpected_keys", ()) if name.startswith(f"{head}.")
+    )
+    if unread:
+        raise EngineError(
+            f"{place} has the weights {', '.join(unread[:3])}, which its head would be"
+            " read without, so every score would be another; use the judge made for"
+            " it (rrm-harness list models)"
+        )

@@ -26,6 +26,7 @@ class Echo(Engine):
         together: So many workers have work before the first answers.
         poison: A text that kills the process.
         broken: A text of which the engine says that it cannot.
+        says: What it is asked, what process it is in, or what GPUs that sees.
     """
 
     log: Path
@@ -34,13 +35,13 @@ class Echo(Engine):
     together: int = 1
     poison: str = ""
     broken: str = ""
-    says: Literal["echo", "process"] = "echo"
+    says: Literal["echo", "process", "gpus"] = "echo"
     waiting: deque[tuple[int, Request]] = field(default_factory=deque, repr=False)
 
     @property
     def identity(self) -> str:
         """The same in every process, unless it is to differ."""
-        return "echo" if self.says == "echo" else f"process {os.getpid()}"
+        return f"process {os.getpid()}" if self.says == "process" else "echo"
 
     def submit(self, ticket: int, request: Request) -> None:
         """Keep it."""
@@ -58,7 +59,8 @@ class Echo(Engine):
         time.sleep(self.seconds + (self.slow if self._first() else 0))
         with (self.log / str(os.getpid())).open("a") as file:
             file.write(f"{text}\n")
-        return [(ticket, Completion(text))]
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+        return [(ticket, Completion(seen if self.says == "gpus" else text))]
 
     def cancel(self, ticket: int) -> None:
         """Drop it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from rrm_harness import Completion, EngineError, Failure, chat
 
@@ -13,8 +14,17 @@ NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty
 llama.cpp has its own (top_k=40, min_p=0.05) and the last name for the penalty."""
 
 
+SPELLED = {"skip_special_tokens": False, "spaces_between_special_tokens": False}
+"""Special tokens in a reply are spelled out, as in-process engines do."""
+
+
 class Writing(Route):
-    """What both routes to a text have in common."""
+    """What both routes to a text have in common.
+
+    `told` is what a server is told that has defaults of its own.
+    """
+
+    told: ClassVar[Mapping[str, Any]] = NEUTRAL
 
     def decoding(self) -> dict[str, Any]:
         """How to write."""
@@ -25,7 +35,7 @@ class Writing(Route):
             "top_p": request.top_p,
             self.shared.limit: request.max_tokens,
         }
-        body |= NEUTRAL if self.shared.neutral else {}
+        body |= self.told if self.shared.neutral else {}
         body |= {"seed": request.seed} if request.seed is not None else {}
         return body | ({"stop": list(request.stop)} if request.stop else {})
 
@@ -34,7 +44,8 @@ class Writing(Route):
 
         Servers that do as OpenAI's does refuse what its API has not.
         """
-        if NEUTRAL.keys() & body.keys() and any(name in problem for name in NEUTRAL):
+        sent = self.told.keys() & body.keys()
+        if any(name in problem for name in sent):
             self.shared.neutral = False
             return True
         if "max_tokens" not in body or "max_completion_tokens" not in problem:
@@ -117,6 +128,7 @@ class Completions(Writing):
     """`/completions`: the prompt goes out as token ids."""
 
     path = "completions"
+    told: ClassVar[Mapping[str, Any]] = NEUTRAL | SPELLED
 
     def body(self) -> dict[str, Any]:
         body = self.decoding() | {"prompt": self.ids()}

@@ -22,6 +22,8 @@ GATHER = 0.004
 driver reads some 250 calls a second at most, however many workers there are."""
 LONGEST = 2.0
 """The most seconds that it waits so."""
+NO_GPUS = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
+"""Without it Ray lets a worker that has no GPU for itself see those of all."""
 CLOSING = 5.0
 """Seconds that workers have to close their engines before they are ended."""
 
@@ -58,14 +60,19 @@ class Crew:
         cluster: Where they run.
         make: Makes a worker's engine, there.
         cpus: Processor cores that Ray reserves for each.
-        gpus: GPUs that each has for itself.
+        gpus: GPUs that each has for itself; it sees no others.
     """
 
     def __init__(self, cluster: Cluster, make: Make, cpus: float, gpus: float) -> None:
         self._ray = cluster.ray
         self._make = self._ray.cloudpickle.dumps(make)
+        hidden = {} if gpus else {"runtime_env": {"env_vars": NO_GPUS}}
         self._kind = self._ray.remote(Worker).options(
-            num_cpus=cpus, num_gpus=gpus, max_restarts=0, scheduling_strategy="SPREAD"
+            num_cpus=cpus,
+            num_gpus=gpus,
+            max_restarts=0,
+            scheduling_strategy="SPREAD",
+            **hidden,  # beside the caller's own, with which Ray merges it
         )
         self._numbers = count()
         self._members: dict[int, _Member] = {}

@@ -15,7 +15,7 @@ from rrm_harness import (
     hookimpl,
     networks,
 )
-from rrm_harness.heads import refuse_random
+from rrm_harness.heads import refuse_random, refuse_unread
 
 
 class SequenceClassifier(Head):
@@ -34,6 +34,7 @@ class SequenceClassifier(Head):
             place, output_loading_info=True, **options
         )
         refuse_random(place, told)
+        refuse_unread(place, told, "score")
         _refuse_labels(place, model.config)
         if not hasattr(model, "score"):
             raise EngineError(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from reference_llama import states, weights
+from safetensors.torch import save_file
 from scoring import Loaded, asked
 
 from rrm_harness import EngineError, host
@@ -36,6 +37,17 @@ def test_score_is_the_raw_logit_of_the_last_token(tiny: Tiny) -> None:
     logit = weights(folder)["score.weight"] @ states(folder, ids)[-1]
     assert score.values == pytest.approx(logit.tolist(), abs=1e-5)
     assert score.attributes == {}
+
+
+def test_a_bias_that_the_head_would_be_read_without_is_refused(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    folder = copied(tiny("llama_classifier"), tmp_path / "biased")
+    held = weights(folder) | {"score.bias": torch.tensor([3.0])}
+    save_file(held, folder / "model.safetensors", metadata={"format": "pt"})
+
+    with pytest.raises(EngineError, match=r"has the weights score\.bias, which"):
+        loaded(folder)
 
 
 def test_a_logit_above_one_is_not_squashed(tiny: Tiny) -> None:

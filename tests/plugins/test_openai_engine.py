@@ -149,6 +149,21 @@ def test_with_a_tokenizer_the_prompt_is_token_ids(
     assert server.asked[0].body["logprobs"] == 2
 
 
+def test_with_a_tokenizer_special_tokens_in_a_reply_are_asked_for(
+    server: FaultServer, tiny: Callable[[str], Path]
+) -> None:
+    complaint = {"error": {"message": "unknown field: skip_special_tokens"}}
+    server.script += [reply(), reply(complaint, 400)]
+    running = engine(server, tokenizer=str(tiny("qwen2")), concurrency=1)
+
+    (found, other) = answers(running, asking("one"), asking("two"))
+
+    assert found.failure is other.failure is None
+    first, second, third = (each.body for each in server.asked)
+    assert first["skip_special_tokens"] is second["skip_special_tokens"] is False
+    assert "skip_special_tokens" not in third
+
+
 @pytest.mark.parametrize(
     ("url", "option", "told"),
     [

@@ -303,6 +303,19 @@ def test_workers_that_would_answer_otherwise_are_refused(
     engine.close()
 
 
+@pytest.mark.parametrize(("gpus", "seen"), [(0, ""), (1, "0")])
+def test_a_worker_sees_the_gpus_that_it_has_for_itself(
+    nodes: ray_nodes.Nodes, tmp_path: Path, gpus: int, seen: str
+) -> None:
+    make = partial(Echo, tmp_path, says="gpus")
+    engine = RAY(make, gpus_per_worker=gpus, address=nodes.address)
+
+    found = answers(engine, asked(["anything"]))
+    engine.close()
+
+    assert [each.text for each in found.values()] == [seen]
+
+
 def test_with_gpus_the_identity_is_the_workers(
     nodes: ray_nodes.Nodes, tmp_path: Path
 ) -> None:
