@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from rrm_harness import Failure, Rule, Scored, stats
 from rrm_harness.scored import Rows, joined
 
+pytest.importorskip("numpy")  # loaded here, not within a test's deadline
+
 SHARE = st.floats(0, 1)
 ROW = st.builds(
     Scored,
