@@ -6,6 +6,10 @@ WORKERS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
+# Nothing is compiled when it is installed, so what is imported is kept compiled: the
+# tests start hundreds of interpreters, and vLLM takes 17 s to import without, 9 with.
+export PYTHONDONTWRITEBYTECODE :=
+
 MODELS := accelerate|mpmath|networkx|psutil|regex|safetensors|shellingham|sympy|tokenizers|torch|transformers|typer
 
 .PHONY: demo test torture test-install walk trainers conformance nano nano-weights post-train charts figures docs lint clean
