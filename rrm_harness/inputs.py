@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from rrm_harness.records import (
 
 CRITIQUE = "The first response answers the question, the second one only in part."
 """What a judge of critiques is shown when it is checked."""
+LATEST = 256
+"""Inputs that are kept as tokens: votes on one come within a few hundred requests."""
+_told = attrgetter(*[each.name for each in fields(Request) if each.name != "seed"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Reader:
     tokenizer: Any
     config: Any
     head: Head | None
+    _latest: dict[str, chat.Encoded] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, model: Model) -> Reader:
@@ -85,16 +90,31 @@ class Reader:
         return tuple(sorted({end for each in lists for end in each if end is not None}))
 
     def encode(self, request: Request) -> chat.Encoded:
-        """The token ids of a request, with whatever the head appends."""
+        """The token ids of a request, with whatever the head appends.
+
+        What is asked again with another seed, as votes are, is not tokenized again.
+        """
+        asked = _but_the_seed(request)
+        found = self._latest.pop(asked, None) or self._encoded(request)
+        self._latest[asked] = found
+        if len(self._latest) > LATEST:
+            del self._latest[next(iter(self._latest))]
+        return found
+
+    def _encoded(self, request: Request) -> chat.Encoded:
         if self.head is None or request.kind == "generate":
             return chat.encode(self.tokenizer, request)
         return self.head.encode(self.tokenizer, self.config, request)
 
     def encode_all(self, requests: Sequence[Request]) -> list[chat.Encoded]:
         """As `encode`; at once, unless the head has a way of its own."""
-        if self.head is None or type(self.head).encode is Head.encode:
-            return chat.encode_all(self.tokenizer, requests)
-        return [self.encode(request) for request in requests]
+        if self.head is not None and type(self.head).encode is not Head.encode:
+            return [self.encode(request) for request in requests]
+        asked = [*map(_but_the_seed, requests)]
+        distinct = dict(zip(asked, requests, strict=True))
+        encoded = chat.encode_all(self.tokenizer, [*distinct.values()])
+        found = dict(zip(distinct, encoded, strict=True))
+        return [found[each] for each in asked]
 
     def positions(self, ids: Sequence[int]) -> list[int]:
         """The positions that the head reads; the last one without a head."""
@@ -125,6 +145,11 @@ class Reader:
             if token is not None:
                 pieces.append(f"⟦{added[token].content}⟧")
         return "".join(pieces)
+
+
+def _but_the_seed(request: Request) -> str:
+    """All that a request says but its seed, on which no token depends."""
+    return repr(_told(request))
 
 
 def comparisons(judge: Judge, dataset: Dataset, limit: int) -> list[Comparison]:
