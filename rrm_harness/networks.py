@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from rrm_harness import checkpoints
 from rrm_harness.errors import EngineError
-from rrm_harness.heads import refuse_random
+from rrm_harness.heads import refuse_random, refuse_unread
 
 Parts = Callable[[Any], Mapping[str, Any]]
 """From a config to the head's modules and parameters, by their names."""
@@ -40,13 +40,17 @@ def load(
     name. What comes back has `config`, the parts, and `hidden`, as heads' networks do.
 
     Raises:
-        EngineError: Weights are missing, so that part of it would be random.
+        EngineError: Weights are missing, so that part of it would be random, or a part
+            of the head has weights that nothing would read.
     """
     source = None if "state_dict" in options else place
     network, told = _kind(kind).from_pretrained(
         source, parts, output_loading_info=True, **options
     )
     refuse_random(place, told)
+    for part, _ in network.named_children():
+        if part != "model":
+            refuse_unread(place, told, part)
     return network
 
 

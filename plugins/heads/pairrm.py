@@ -18,7 +18,7 @@ from rrm_harness import (
     hookimpl,
     networks,
 )
-from rrm_harness.heads import refuse_random
+from rrm_harness.heads import refuse_random, refuse_unread
 
 LONGEST = 1224 + 2 * 412
 """Tokens that the published code gives the prompt and two candidates together."""
@@ -63,6 +63,7 @@ class PairRM(Head):
             place, output_loading_info=True, **options
         )
         refuse_random(place, told)
+        refuse_unread(place, told, "head_layer")
         return network
 
     def context(self, config: Any) -> int:

@@ -189,6 +189,32 @@ def test_a_head_that_would_be_random_is_refused(
         host.default().build("heads", name).load(place)
 
 
+UNREAD = {
+    "athene": "v_head.bias",
+    "armorm": "gating.layers.9.bias",
+    "internlm2": "v_head.bias",
+    "nemotron": "lm_head.bias",
+    "qwen-reward": "score.4.weight",
+    "inform": "score.4.weight",
+    "process": "score.4.weight",
+    "pairrm": "head_layer.7.weight",
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_weights_that_a_head_would_be_read_without_are_refused(
+    name: str, tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    place = _copy(tiny(HEADS[name][0] if name in HEADS else name), tmp_path)
+    kept = load_file(place / "model.safetensors") | {UNREAD[name]: torch.ones(1)}
+    save_file(kept, place / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EngineError, match=f"has the weights {UNREAD[name]}, which"):
+        host.default().build("heads", name).load(place)
+
+
 @pytest.mark.parametrize("name", LOST)
 def test_another_architecture_is_refused(
     name: str, tiny: Callable[[str], Path], tmp_path: Path
