@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from math import ceil
@@ -11,6 +12,8 @@ from rrm_harness.libraries import library
 
 from .transformers_loading import EXTRA, Loaded, capped
 from .transformers_rows import Row
+
+_log = logging.getLogger(__name__)
 
 PAGE = 32
 """Tokens to a page of the cache on a CPU."""
@@ -94,8 +97,8 @@ class Continuous:
         refused: list[Row] = []
         try:
             self._start()
-        except UNABLE:
-            return [], self._given_up()
+        except UNABLE as error:
+            return [], self._given_up(f"{type(error).__name__}: {error}")
         told = self._manager.get_result(timeout=PATIENCE)
         while told is not None:
             row = self.rows.get(int(told.request_id))
@@ -107,13 +110,18 @@ class Continuous:
                     refused.append(row)
             told = self._manager.get_result(timeout=0.001)
         if not self._manager.is_running():  # it died: nothing more will come
-            return done, refused + self._given_up()
+            return done, refused + self._given_up("it ended by itself")
         if not self.rows:
             self.close()
         return done, refused
 
-    def _given_up(self) -> list[Row]:
+    def _given_up(self, why: str) -> list[Row]:
         """All rows, now and from now on, for somebody else."""
+        _log.warning(
+            "transformers' continuous batching cannot go on (%s); replies are written"
+            " in batches, which takes longer and changes none",
+            " ".join(why.split()),
+        )
         rows = [*self.rows.values(), *self._later.values()]
         self._broken = True
         self._later.clear()

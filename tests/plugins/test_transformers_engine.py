@@ -204,6 +204,16 @@ def test_a_scheduler_that_does_not_start_leaves_the_network_as_it_was(
     assert network.config._attn_implementation == "eager"
 
 
+def test_a_scheduler_that_does_not_start_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    running = CONTINUOUS.Continuous(LOADING.Loaded(None, Scheduling()), batch=3)
+    running.add(CONTINUOUS.Row(7, MIXED[0], (1, 2, 3)))
+    running.step()
+    (said,) = caplog.messages
+    assert "cannot go on (TypeError: it is another than known)" in said
+
+
 def test_a_scheduler_on_a_gpu_keeps_to_the_batch_and_leaves_memory(
     refused: tuple[Scheduling, list[Any]],
 ) -> None:
