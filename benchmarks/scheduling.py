@@ -27,8 +27,9 @@ can do without. Time that the harness itself takes is not simulated.
 Real: rrm-nano on vLLM, thinking in full or shortly, float32, one core; each way three
 times in turn, medians. `steps` are vLLM's and `running` the sequences in a step, its
 mean: they are the same on a busy machine, where seconds say nothing. `own` is the share
-of the time that was not spent in steps. Set VLLM_CPU_KVCACHE_SPACE=1 and
-VLLM_ENABLE_V1_MULTIPROCESSING=0.
+of the time that was not spent in steps. Set VLLM_CPU_KVCACHE_SPACE=1, and
+VLLM_ENABLE_V1_MULTIPROCESSING=0 to count steps: as vLLM comes, it runs in a process of
+its own, beside the harness, and only seconds are known.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ AGREEMENT = 0.8
 """How often the simulated judge prefers the better one."""
 LOADS = ((8, 160), (64, 320), (64, 640), (64, 2560), (512, 8512))
 """Sequences at a time, and how many examples are judged then."""
-REAL_LOADS = ((8, 48), (64, 192))
+REAL_LOADS = ((8, 48), (64, 192), (64, 384))
 TIMES = 3
 
 
@@ -431,8 +432,8 @@ class Steps:
 
     def forget(self) -> None:
         """Begin to count anew."""
-        self.steps = self.sequences = 0
-        self.seconds = 0.0
+        self.steps = 0
+        self.sequences = self.seconds = 0.0
 
     def step(self) -> list[Any]:
         """Advance by a step."""
@@ -440,9 +441,9 @@ class Steps:
         outputs: list[Any] = self._engine.step()
         self.seconds += time.perf_counter() - started
         ended = sum(each.finished for each in outputs)
-        scheduler = self._engine.engine_core.engine_core.scheduler
+        core = getattr(self._engine.engine_core, "engine_core", None)
         self.steps += 1
-        self.sequences += len(scheduler.running) + ended
+        self.sequences += len(core.scheduler.running) + ended if core else math.nan
         return outputs
 
 
@@ -503,9 +504,15 @@ def _show_real(most: int, count: int, taken: Mapping[str, Sequence[Taken]]) -> N
             f"{middle['rounds'][place] / each[place]:>10.2f}"
             for place in (STEPS, SECONDS)
         )
+        counted = [
+            f"{each.steps:>8,.0f}{each.running:>9.2f}{steps}",
+            f"{each.own:>7.1%}",
+        ]
+        if math.isnan(each.running):  # a process of its own
+            counted = [f"{'-':>8}{'-':>9}{'-':>12}{'-':>10}", f"{'-':>7}"]
         print(
-            f"{most:>4}{count:>10}  {name:<18}{each.judgments:>10,}{each.steps:>8,.0f}"
-            f"{each.running:>9.2f}{steps}{each.seconds:>10.2f}{seconds}{each.own:>7.1%}",
+            f"{most:>4}{count:>10}  {name:<18}{each.judgments:>10,}{counted[0]}"
+            f"{each.seconds:>10.2f}{seconds}{counted[1]}",
             flush=True,
         )
 
