@@ -4,6 +4,7 @@ import datetime
 import gzip
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -359,7 +360,8 @@ def test_an_outage_ends_the_run_in_order_once_enough_has_failed(
     server.always = reply(SAYS_A)
     again = judged(engine(server), tmp_path / "run", limit=12)
 
-    assert "2 judgments failed" in str(raised.value)
+    # a third may have failed before the second was looked at
+    assert re.match("[23] judgments failed", str(raised.value))
     assert "500: broken" in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
     assert "results.json" not in left
