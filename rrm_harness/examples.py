@@ -10,7 +10,7 @@ from typing import Self
 
 from rrm_harness.errors import DataError, SpecError
 from rrm_harness.records import BadRow, Dataset, Example, Strategy
-from rrm_harness.seen import Seen, hashed
+from rrm_harness.seen import Seen
 
 MOST = 500_000
 """Comparisons of one example: a round robin of 1,000 responses, of which each is held
@@ -106,7 +106,7 @@ def items(dataset: Dataset) -> Iterator[Example | BadRow]:
 def _problem(example: Example, seen: Seen) -> str:
     if not isinstance(example.id, str):
         return f"the id {example.id!r:.60} is no string"
-    if not seen.add(hashed(example.id)):
+    if not seen.add(hash(example.id) & _64_BITS):
         return f"the id '{example.id}' is an earlier example's as well"
     if not example.responses:
         return f"example '{example.id}' has no responses"
@@ -114,3 +114,6 @@ def _problem(example: Example, seen: Seen) -> str:
     if correct and not 0 <= min(correct) <= max(correct) < len(example.responses):
         return f"example '{example.id}' has a correct index out of range"
     return ""
+
+
+_64_BITS = (1 << 64) - 1

@@ -8,12 +8,6 @@ from bisect import bisect_left
 RECENT = 1 << 16
 SHARE = 8
 """The set of the latest is merged when it has this part of all the older ones."""
-_64_BITS = (1 << 64) - 1
-
-
-def hashed(text: str) -> int:
-    """A text as a number for `Seen`; another one in each process."""
-    return hash(text) & _64_BITS
 
 
 class Seen:
