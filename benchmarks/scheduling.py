@@ -504,15 +504,15 @@ def _show_real(most: int, count: int, taken: Mapping[str, Sequence[Taken]]) -> N
             f"{middle['rounds'][place] / each[place]:>10.2f}"
             for place in (STEPS, SECONDS)
         )
-        counted = [
+        stepped, own = (
             f"{each.steps:>8,.0f}{each.running:>9.2f}{steps}",
-            f"{each.own:>7.1%}",
-        ]
+            f"{each.own:.1%}",
+        )
         if math.isnan(each.running):  # a process of its own
-            counted = [f"{'-':>8}{'-':>9}{'-':>12}{'-':>10}", f"{'-':>7}"]
+            stepped, own = f"{'-':>8}{'-':>9}{'-':>12}{'-':>10}", "-"
         print(
-            f"{most:>4}{count:>10}  {name:<18}{each.judgments:>10,}{counted[0]}"
-            f"{each.seconds:>10.2f}{seconds}{counted[1]}",
+            f"{most:>4}{count:>10}  {name:<18}{each.judgments:>10,}{stepped}"
+            f"{each.seconds:>10.2f}{seconds}{own:>7}",
             flush=True,
         )
 

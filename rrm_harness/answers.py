@@ -194,9 +194,9 @@ class Answers:
         last = [*self._failed.values()][-1]
         text = " ".join(f"{last.failure}: {last.text}".split())[:_SHOWN]
         raise FailuresError(
-            f"{self._failures} judgments failed, which is as many as --max-failures"
-            f" allows; the last is '{text}'; every judgment is kept: mend what"
-            " failed, and the same command continues"
+            f"{self._failures} judgments failed and --max-failures is"
+            f" {self._most_failures}; the last is '{text}'; every judgment is kept:"
+            " mend what failed, and the same command continues"
         )
 
     def abandon(self, unwanted: Callable[[Any], bool], play: object) -> None:

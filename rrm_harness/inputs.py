@@ -40,7 +40,9 @@ class Reader:
     tokenizer: Any
     config: Any
     head: Head | None
-    _latest: dict[str, chat.Encoded] = field(default_factory=dict, repr=False)
+    _latest: dict[str, chat.Encoded] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, model: Model) -> Reader:

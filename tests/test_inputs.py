@@ -95,7 +95,8 @@ def test_what_differs_in_more_than_the_seed_is_tokenized_anew(
 def test_only_the_latest_inputs_are_kept(counting: Reader) -> None:
     for number in range(2 * LATEST):
         counting.encode(asked(f"question {number}"))
-    again = [counting.encode(asked(f"question {number}")).ids for number in (0, 511)]
+    oldest, latest = (asked(f"question {number}") for number in (0, 2 * LATEST - 1))
+    again = [counting.encode(each).ids for each in (oldest, latest)]
 
     assert again == [(2 * LATEST + 1,), (2 * LATEST,)]
 

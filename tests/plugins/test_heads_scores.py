@@ -174,17 +174,27 @@ LOST = {
 }
 
 
+def _with_weights(
+    name: str,
+    tiny: Callable[[str], Path],
+    place: Path,
+    change: Callable[[dict[str, Any]], object],
+) -> Path:
+    """A copy of a head's tiny checkpoint, its weights changed."""
+    from safetensors.torch import load_file, save_file
+
+    _copy(tiny(HEADS[name][0] if name in HEADS else name), place)
+    kept = load_file(place / "model.safetensors")
+    change(kept)
+    save_file(kept, place / "model.safetensors", metadata={"format": "pt"})
+    return place
+
+
 @pytest.mark.parametrize("name", LOST)
 def test_a_head_that_would_be_random_is_refused(
     name: str, tiny: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    from safetensors.torch import load_file, save_file
-
-    model = HEADS[name][0] if name in HEADS else name
-    place = _copy(tiny(model), tmp_path)
-    kept = load_file(place / "model.safetensors")
-    del kept[LOST[name]]
-    save_file(kept, place / "model.safetensors", metadata={"format": "pt"})
+    place = _with_weights(name, tiny, tmp_path, lambda kept: kept.pop(LOST[name]))
     with pytest.raises(EngineError, match=LOST[name]):
         host.default().build("heads", name).load(place)
 
@@ -206,11 +216,9 @@ def test_weights_that_a_head_would_be_read_without_are_refused(
     name: str, tiny: Callable[[str], Path], tmp_path: Path
 ) -> None:
     import torch
-    from safetensors.torch import load_file, save_file
 
-    place = _copy(tiny(HEADS[name][0] if name in HEADS else name), tmp_path)
-    kept = load_file(place / "model.safetensors") | {UNREAD[name]: torch.ones(1)}
-    save_file(kept, place / "model.safetensors", metadata={"format": "pt"})
+    more = {UNREAD[name]: torch.ones(1)}
+    place = _with_weights(name, tiny, tmp_path, lambda kept: kept.update(more))
     with pytest.raises(EngineError, match=f"has the weights {UNREAD[name]}, which"):
         host.default().build("heads", name).load(place)
 

@@ -361,7 +361,8 @@ def test_an_outage_ends_the_run_in_order_once_enough_has_failed(
     again = judged(engine(server), tmp_path / "run", limit=12)
 
     # a third may have failed before the second was looked at
-    assert re.match("[23] judgments failed", str(raised.value))
+    told = re.match("[23] judgments failed and --max-failures is 2;", str(raised.value))
+    assert told
     assert "500: broken" in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
     assert "results.json" not in left
