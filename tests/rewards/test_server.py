@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from time import sleep
@@ -307,13 +309,17 @@ def test_a_port_in_use_is_told() -> None:
 def test_the_command_serves_until_it_is_stopped() -> None:
     options = ["--judge", "longest", "--group", "2", "--port", "0"]
     with subprocess.Popen(
-        [COMMAND, "serve", "reward", *options], stderr=subprocess.PIPE, text=True
+        [COMMAND, "serve", "reward", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        # in the background the signal is ignored, and what is started inherits that
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stderr
         found = re.search(r"rewards at (http://\S+)", process.stderr.readline())
         assert found
         short, long = post_all(found[1], [sent("a"), sent("aaa")])
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         process.wait(30)
         said = process.stderr.read()
 
