@@ -15,6 +15,7 @@ from rrm_harness.texts import Texts
 NO_VALUES: Mapping[str, float] = MappingProxyType({})
 """One for all rows: of a million, each would be an object of its own."""
 _NAN = float("nan")
+_ANY = (0.0, 1.0)
 _FAILURES: list[Failure | None] = [None, *Failure]
 _CODES = {failure: code for code, failure in enumerate(_FAILURES)}
 
@@ -39,25 +40,24 @@ class Scored(NamedTuple):
 
 
 class Rows(Sequence[Scored]):
-    """Rows of a run as columns, in some eighty bytes a row; more can be added.
+    """Rows of a run as columns, in some thirty bytes a row; more can be added.
 
     A rule of a benchmark may read them row by row, as any sequence.
 
     Attributes:
-        clusters: Each row's.
+        ids: Each row's.
+        clusters: Each row's; the ids themselves while no row has another.
+        subset_of: Each row's subset, as its place in `subsets`.
         credits: Each row's, NaN where it has none.
-        lows: The least that each could be worth.
-        highs: The most.
     """
 
     def __init__(self, rows: Iterable[Scored] = ()) -> None:
-        self._ids = Texts()
+        self.ids = Texts()
+        self.clusters = self.ids
         self._subsets: dict[str, int] = {}
-        self._subset = array("I")
-        self.clusters = Texts()
+        self.subset_of = array("I")
         self.credits = array("d")
-        self.lows = array("d")
-        self.highs = array("d")
+        self._unsure: dict[int, tuple[float, float]] = {}
         self._failures = bytearray()
         self._ties = bytearray()
         self._values: dict[int, Mapping[str, float]] = {}
@@ -75,12 +75,16 @@ class Rows(Sequence[Scored]):
         name, subset, cluster, worth, low, high, failure, tied, values = row
         if values:
             self._values[len(self._ties)] = values
-        self._ids.append(name)
-        self._subset.append(self._subsets.setdefault(subset, len(self._subsets)))
-        self.clusters.append(cluster)
+        if not low == worth == high:
+            ends = (low, high)
+            self._unsure[len(self._ties)] = _ANY if ends == _ANY else ends
+        if cluster != name and self.clusters is self.ids:
+            self.clusters = Texts(self.ids)
+        self.ids.append(name)
+        if self.clusters is not self.ids:
+            self.clusters.append(cluster)
+        self.subset_of.append(self._subsets.setdefault(subset, len(self._subsets)))
         self.credits.append(_NAN if worth is None else worth)
-        self.lows.append(low)
-        self.highs.append(high)
         self._failures.append(_CODES[failure])
         self._ties.append(tied)
 
@@ -90,19 +94,16 @@ class Rows(Sequence[Scored]):
     def __iter__(self) -> Iterator[Scored]:
         names = [*self._subsets]
         columns = zip(
-            self._ids,
-            self._subset,
+            self.ids,
+            self.subset_of,
             self.clusters,
             self.credits,
-            self.lows,
-            self.highs,
             self._failures,
             self._ties,
             strict=True,
         )
-        for place, (name, subset, cluster, worth, low, high, failed, tied) in enumerate(
-            columns
-        ):
+        for place, (name, subset, cluster, worth, failed, tied) in enumerate(columns):
+            low, high = self._unsure.get(place, (worth, worth))
             yield Scored(
                 name,
                 names[subset],
@@ -126,13 +127,14 @@ class Rows(Sequence[Scored]):
             return [self[each] for each in range(len(self))[place]]
         place = range(len(self))[place]
         worth = self.credits[place]
+        low, high = self._unsure.get(place, (worth, worth))
         return Scored(
-            self._ids[place],
-            self.subsets[self._subset[place]],
+            self.ids[place],
+            self.subsets[self.subset_of[place]],
             self.clusters[place],
             worth if worth == worth else None,
-            self.lows[place],
-            self.highs[place],
+            low,
+            high,
             _FAILURES[self._failures[place]],
             bool(self._ties[place]),
             self._values.get(place, NO_VALUES),
@@ -142,6 +144,22 @@ class Rows(Sequence[Scored]):
     def subsets(self) -> list[str]:
         """The names of their subsets."""
         return [*self._subsets]
+
+    @property
+    def lows(self) -> array[float]:
+        """The least that each row could be worth."""
+        return self._ends(0)
+
+    @property
+    def highs(self) -> array[float]:
+        """The most that each row could be worth."""
+        return self._ends(1)
+
+    def _ends(self, end: int) -> array[float]:
+        found = self.credits[:]
+        for place, ends in self._unsure.items():
+            found[place] = ends[end]
+        return found
 
     @property
     def failed(self) -> int:
@@ -174,6 +192,10 @@ class Rows(Sequence[Scored]):
             for row in self
             if row.credit is not None or (failed and row.failure is not None)
         )
+
+    def taken(self, places: Iterable[int]) -> Rows:
+        """The rows at these places, in this order."""
+        return Rows(map([*self].__getitem__, places))
 
     def by_subset(self) -> dict[str, Rows]:
         """The rows of each subset, by its name."""

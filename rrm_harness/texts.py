@@ -32,6 +32,13 @@ class Texts:
             self._blocks.append(_packed(self._last))
             self._last = []
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Texts):
+            return NotImplemented
+        return self._blocks == other._blocks and self._last == other._last
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __contains__(self, text: object) -> bool:
         return any(text == each for each in self)
 

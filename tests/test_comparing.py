@@ -62,6 +62,7 @@ class Pairs(Dataset):
     average: str = "examples"
     subset: str = ""
     worth: float = 1.0
+    backwards: bool = field(default=False, repr=False)
 
     name = "pairs"
     revision = "1"
@@ -72,7 +73,8 @@ class Pairs(Dataset):
         return Halved() if self.worth < 1 else Rule(average=self.average)  # type: ignore[arg-type]
 
     def examples(self) -> Iterator[Example | BadRow]:
-        for number in range(self.first, self.first + self.count):
+        numbers = range(self.first, self.first + self.count)
+        for number in reversed(numbers) if self.backwards else numbers:
             yield Example(
                 f"pair-{number}",
                 (Message("user", "q"),),
@@ -248,6 +250,24 @@ def test_the_common_examples_are_compared_when_asked(made: Made) -> None:
         "10 that all runs have; 60 others" in dict(comparison.notes(found))["examples"]
     )
     assert [each.accuracy for each in found.standings] == [0.9, 0.9]
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_the_order_of_a_run_does_not_matter(made: Made, common: bool) -> None:
+    one, other = made("one", 1, 2, each=2), made("other", 2, *range(9, 30), each=2)
+    turned = made("turned", 2, *range(9, 30), each=2, backwards=True)
+
+    found = compare([one, turned], common=common)
+
+    expected = compare([one, other])
+    assert (found.pairs, found.alpha) == (expected.pairs, expected.alpha)
+    assert found.left_out == 0
+
+
+def test_an_example_that_is_another_is_found_in_any_order(made: Made) -> None:
+    one, other = made("one"), made("other", subset="c", backwards=True)
+
+    assert "example 'pair-0'" in refused(one, other, common=True)
 
 
 def test_runs_without_a_common_example_are_refused(made: Made) -> None:

@@ -37,6 +37,7 @@ class Pairs(Dataset):
     first: int = field(default=0, repr=False)
     failure: str = "wrong"
     name: str = "pairs"
+    backwards: bool = field(default=False, repr=False)
 
     revision = "1"
     protocol = "single,order=given"
@@ -46,7 +47,8 @@ class Pairs(Dataset):
         return Rule(failure=self.failure)  # type: ignore[arg-type]
 
     def examples(self) -> Iterator[Example | BadRow]:
-        for number in range(self.first, self.first + 40):
+        numbers = range(self.first, self.first + 40)
+        for number in reversed(numbers) if self.backwards else numbers:
             yield Example(
                 f"pair-{number}",
                 (Message("user", "q"),),
@@ -131,6 +133,32 @@ def test_runs_on_other_examples_are_ranked_by_overlap_and_it_is_said(
     assert ranked(board) == [("better", 1), ("other", 1)]
     assert not board.paired
     assert leaderboard.OVERLAP in board.notes
+
+
+def test_runs_in_another_order_are_paired_too(made: Made) -> None:
+    better, worse = made("better", *range(10)), made("worse", *range(18))
+    turned = made("turned", *range(18), backwards=True)
+
+    (board,) = leaderboard.boards([better, turned])
+
+    assert board.paired
+    assert ranked(board) == [("better", 1), ("turned", 2)]
+    assert (better.interval or (0,))[0] < (worse.interval or (0, 1))[1]
+
+
+class Unread(Result):
+    """A run whose examples nobody may look at."""
+
+    def outcomes(self) -> Iterator[dict[str, Any]]:
+        raise AssertionError("a million lines of it, for nothing")
+
+
+def test_a_run_alone_is_ranked_without_its_examples(made: Made) -> None:
+    run = made("alone", 1)
+
+    (board,) = leaderboard.boards([Unread(run.results, run.directory)])
+
+    assert ranked(board) == [("alone", 1)]
 
 
 def test_a_run_whose_examples_are_gone_is_ranked_by_overlap(made: Made) -> None:

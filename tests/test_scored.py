@@ -20,7 +20,7 @@ ROW = st.builds(
     Scored,
     id=st.text(max_size=3),
     subset=st.sampled_from(["easy", "hard", ""]),
-    cluster=st.sampled_from(["one", "two", "\ud800"]),
+    cluster=st.sampled_from(["one", "two", "\ud800", ""]),
     credit=st.none() | SHARE,
     low=SHARE,
     high=SHARE,
@@ -38,6 +38,27 @@ def test_they_are_what_was_added(rows: list[Scored]) -> None:
     assert list(columns) == rows
     assert [columns[place] for place in range(-len(rows), len(rows))] == [*rows, *rows]
     assert columns[1:-1] == rows[1:-1]
+
+
+@given(ROWS, st.data())
+def test_those_taken_are_those_at_the_places(rows: list[Scored], data: Any) -> None:
+    places = data.draw(st.lists(st.integers(0, max(len(rows) - 1, 0)))) if rows else []
+
+    assert list(Rows(rows).taken(places)) == [rows[place] for place in places]
+
+
+@given(ROWS)
+def test_columns_are_of_one_length_and_say_what_the_rows_say(
+    rows: list[Scored],
+) -> None:
+    columns = Rows(rows)
+
+    assert list(columns.lows) == [row.low for row in rows]
+    assert list(columns.highs) == [row.high for row in rows]
+    assert list(columns.ids) == [row.id for row in rows]
+    assert list(columns.clusters) == [row.cluster for row in rows]
+    named = [columns.subsets[each] for each in columns.subset_of]
+    assert named == [row.subset for row in rows]
 
 
 @given(ROWS)

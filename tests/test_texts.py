@@ -27,6 +27,14 @@ def test_they_are_what_was_added(odd: str, more: list[str], blocks: int) -> None
         assert texts[place] == told[place]
 
 
+@given(st.lists(SOME, max_size=3), st.lists(SOME, max_size=3), st.integers(0, 1))
+def test_they_are_equal_as_lists_are(one: list[str], two: list[str], full: int) -> None:
+    block = filler(full * BLOCK, odd=BETWEEN)
+
+    assert (Texts([*block, *one]) == Texts([*block, *two])) is (one == two)
+    assert Texts(one) != one
+
+
 @pytest.mark.parametrize("place", [-5001, 5000])
 def test_a_place_beyond_them_is_an_index_error(place: int) -> None:
     with pytest.raises(IndexError):

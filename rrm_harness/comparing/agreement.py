@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,26 +52,22 @@ def agreement(first: Choices, second: Choices) -> Agreement:
 
     Source: J. Cohen, Educational and Psychological Measurement 20 (1960), 37-46.
     """
-    both = [
-        (one, other)
-        for one, other in zip(first, second, strict=True)
-        if one is not None and other is not None
-    ]
+    table = Counter(
+        pair for pair in zip(first, second, strict=True) if None not in pair
+    )
+    both = table.total()
     if not both:
         return Agreement(0, None, None)
-    share = sum(one == other for one, other in both) / len(both)
-    labels = sorted({label for pair in both for label in pair})
+    share = sum(count for pair, count in table.items() if pair[0] == pair[1]) / both
+    labels = sorted({label for pair in table for label in pair if label is not None})
     if len(labels) == 1:
-        return Agreement(len(both), share, None)
+        return Agreement(both, share, None)
     import numpy
     from statsmodels.stats.inter_rater import cohens_kappa
 
-    place = {label: number for number, label in enumerate(labels)}
-    table = numpy.zeros((len(labels), len(labels)))
-    for one, other in both:
-        table[place[one], place[other]] += 1
-    kappa = float(cohens_kappa(table, return_results=False))
-    return Agreement(len(both), share, kappa)
+    counts = numpy.array([[table[one, other] for other in labels] for one in labels])
+    kappa = float(cohens_kappa(counts, return_results=False))
+    return Agreement(both, share, kappa)
 
 
 def alpha(judges: Sequence[Choices]) -> float | None:

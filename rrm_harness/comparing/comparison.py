@@ -20,6 +20,7 @@ from rrm_harness.comparing.matching import (
 from rrm_harness.comparing.paired import SIGNIFICANT, Difference, Discordance
 from rrm_harness.comparing.ranks import ranks
 from rrm_harness.result import Result
+from rrm_harness.scored import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,9 @@ def compare(directories: Sequence[Path], *, common: bool = False) -> Compared:
         refuse_others(results[0], other, common=common)
     runs = [Run.read(letters(n), result) for n, result in enumerate(results)]
     headline = Headline.of([(run.result.results, run.rows) for run in runs])
-    everything = {each for run in runs for each in run.items}
-    runs = matched(runs, common=common)
-    left_out = len(everything) - len(runs[0].items)
+    whole, runs = runs, matched(runs, common=common)
+    left_out = _left_out(whole, rows := runs[0].rows)
     pairs = list(corrected(_pairs(runs, headline)))
-    rows = runs[0].rows
     return Compared(
         _standings(runs, pairs, headline, whole=not left_out),
         pairs,
@@ -108,8 +107,15 @@ def compare(directories: Sequence[Path], *, common: bool = False) -> Compared:
         headline,
         len(rows),
         left_out,
-        len({row.cluster for row in rows}) < len(rows),
+        rows.prompts < len(rows),
     )
+
+
+def _left_out(runs: Sequence[Run], shared: Rows) -> int:
+    """How many of the runs' examples are not among those that all share."""
+    if all(len(run.rows) == len(shared) for run in runs):
+        return 0
+    return len({each for run in runs for each in run.rows.ids}) - len(shared)
 
 
 def _pairs(runs: Sequence[Run], headline: Headline) -> Iterator[Pair]:

@@ -2,58 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from sys import intern
 from typing import Any, Self
 
 from rrm_harness.comparing.agreement import choice
 from rrm_harness.errors import OutputError, SpecError
 from rrm_harness.records import Failure
 from rrm_harness.result import Result
-from rrm_harness.scored import Scored
+from rrm_harness.scored import Rows, Scored
 
 SAME = ("dataset", "revision", "rule")
 """What the manifests of runs must share for their numbers to be set side by side."""
 SHOWN_IDS = 3
 
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One example in one run: its row, what was chosen, and what tells it from others.
-
-    `asked` is its subset, prompt, responses' lengths and right responses.
-    """
-
-    row: Scored
-    choice: str | None
-    asked: tuple[object, ...]
-
-    @classmethod
-    def of(cls, line: Mapping[str, Any]) -> Self:
-        """Read a line of outcomes.jsonl."""
-        credit, failure = line["credit"], line["failure"]
-        row = Scored(
-            line["id"],
-            line["subset"],
-            line["cluster"],
-            credit,
-            low=0.0,  # no bounds are asked of rows that were read back
-            high=1.0,
-            failure=Failure(failure) if failure is not None else None,
-            tied=len(line["winners"]) > 1,
-        )
-        asked = (row.subset, row.cluster, *line["lengths"], *line["correct"])
-        return cls(row, choice(line), asked)
+Places = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run, its examples by id, and the letter that stands for it."""
+    """A finished run, the letter that stands for it, and its examples side by side.
+
+    `choices` are what won each. `asked` are hashes of what tells an example from
+    others: its id, subset, prompt, responses' lengths and right responses.
+    """
 
     name: str
     result: Result
-    items: Mapping[str, Item]
+    rows: Rows
+    choices: Sequence[str | None]
+    asked: Sequence[int]
 
     @classmethod
     def read(cls, name: str, result: Result) -> Self:
@@ -62,28 +43,48 @@ class Run:
         Raises:
             OutputError: There are none, or an earlier version wrote them.
         """
+        rows, choices, asked = Rows(), list[str | None](), array("q")
         try:
-            items = {item.row.id: item for item in map(Item.of, result.outcomes())}
+            for line in result.outcomes():
+                rows.append(row := _row(line))
+                chosen = choice(line)
+                choices.append(chosen and intern(chosen))
+                asked.append(hash((*row[:3], *line["lengths"], *line["correct"])))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise OutputError(
                 f"the outcomes in {result.directory} are damaged or another version's;"
                 " run the same command again: no judgment is lost"
             ) from error
-        return cls(name, result, items)
+        return cls(name, result, rows, choices, asked)
 
     @property
-    def rows(self) -> list[Scored]:
-        """All rows, in the order of the run."""
-        return [item.row for item in self.items.values()]
+    def places(self) -> dict[str, int]:
+        """Where each example stands, by its id."""
+        return {each: place for place, each in enumerate(self.rows.ids)}
 
-    @property
-    def choices(self) -> list[str | None]:
-        """All choices, in the order of the run."""
-        return [item.choice for item in self.items.values()]
-
-    def only(self, ids: Iterable[str]) -> Run:
+    def only(self, places: Sequence[int]) -> Run:
         """The run as if these had been all of its examples, in this order."""
-        return replace(self, items={each: self.items[each] for each in ids})
+        return replace(
+            self,
+            rows=self.rows.taken(places),
+            choices=[self.choices[place] for place in places],
+            asked=[self.asked[place] for place in places],
+        )
+
+
+def _row(line: Mapping[str, Any]) -> Scored:
+    """What an example's line in outcomes.jsonl says; no bounds are asked of it."""
+    credit, failure = line["credit"], line["failure"]
+    return Scored(
+        line["id"],
+        line["subset"],
+        line["cluster"],
+        credit,
+        low=credit or 0.0,
+        high=credit or 0.0,
+        failure=Failure(failure) if failure is not None else None,
+        tied=len(line["winners"]) > 1,
+    )
 
 
 def letters(number: int) -> str:
@@ -134,41 +135,54 @@ def matched(runs: Sequence[Run], *, common: bool) -> list[Run]:
         SpecError: They differ and that was not asked, or none is left, or an example
             has other responses in one run than in another.
     """
+    runs = _in_one_order(runs, common=common)
     first = runs[0]
     for other in runs[1:]:
-        if not common and first.items.keys() != other.items.keys():
-            raise SpecError(_apart(runs, first, other))
-    shared = [
-        each for each in first.items if all(each in run.items for run in runs[1:])
-    ]
-    if not shared:
-        raise SpecError("the runs have no example in common; compare others")
-    for other in runs[1:]:
-        for each in shared:
-            if first.items[each].asked != other.items[each].asked:
+        for each, ours, theirs in zip(
+            first.rows.ids, first.asked, other.asked, strict=True
+        ):
+            if ours != theirs:
                 raise SpecError(
                     f"example {each!r:.60} in {other.result.directory} is not the one"
                     f" of that id in {first.result.directory}: its subset, prompt,"
                     " responses or right responses differ; run both on the same data"
                 )
-    narrowed = [run.only(shared) for run in runs]
-    for run in narrowed:
-        if all(row.credit is None for row in run.rows):
+    for run in runs:
+        if all(each != each for each in run.rows.credits):
             raise SpecError(
                 f"no example of {run.result.directory} could be scored, so it cannot"
                 " be compared; the same run command asks its failures again"
             )
-    return narrowed
+    return [*runs]
 
 
-def _apart(runs: Sequence[Run], first: Run, other: Run) -> str:
+def _in_one_order(runs: Sequence[Run], *, common: bool) -> Sequence[Run]:
+    """The runs on the examples that all have, in the order of the first."""
+    if all(run.rows.ids == runs[0].rows.ids for run in runs):
+        return runs
+    places = [run.places for run in runs]
+    for other, theirs in zip(runs[1:], places[1:], strict=True):
+        if not common and theirs.keys() != places[0].keys():
+            raise SpecError(_apart(places, runs[0], places[0], other, theirs))
+    shared = [each for each in places[0] if all(each in known for known in places)]
+    if not shared:
+        raise SpecError("the runs have no example in common; compare others")
+    return [
+        run.only([known[each] for each in shared])
+        for run, known in zip(runs, places, strict=True)
+    ]
+
+
+def _apart(
+    runs: Sequence[Places], first: Run, ours: Places, other: Run, theirs: Places
+) -> str:
     """Say which examples two runs do not share."""
-    ours = [each for each in first.items if each not in other.items]
-    theirs = [each for each in other.items if each not in first.items]
-    shared = set(first.items).intersection(*(run.items for run in runs))
+    alone = [each for each in ours if each not in theirs]
+    others = [each for each in theirs if each not in ours]
+    shared = set(ours).intersection(*runs)
     return (
         f"the runs are not on the same examples: {first.result.directory} alone has"
-        f" {_listed(ours)}, {other.result.directory} alone has {_listed(theirs)};"
+        f" {_listed(alone)}, {other.result.directory} alone has {_listed(others)};"
         f" give --common to compare the {len(shared):,} that all have"
     )
 

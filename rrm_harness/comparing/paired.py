@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from itertools import chain
 from math import lcm, sqrt
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 from rrm_harness import stats
 from rrm_harness.metrics import Rule
-from rrm_harness.scored import Scored
+from rrm_harness.scored import Rows, Scored
 
 POWER = 0.8
 SIGNIFICANT = 1 - stats.LEVEL
@@ -24,8 +23,6 @@ PARTS = 1000
 """The most parts that a credit can be a number of."""
 STEPS = 100_000
 """Of a test that is counted out over several sizes; that many take seconds."""
-
-_Prompts = Mapping[str, Mapping[str, list[float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +87,47 @@ def difference(
         first: A run's rows, at least one with credit.
         second: Another run's rows of the same examples in the same order.
     """
-    prompts = _prompts(first, second)
+    prompts = _prompts(Rows.of(first), Rows.of(second))
     drawn = _drawn(prompts)
     ours, theirs = (_headlines(rule, drawn, run) for run in (0, 1))
     value, draws = float(ours[0] - theirs[0]), ours[1:] - theirs[1:]
     low, high, _ = stats.percentile_interval(draws, "")
     if high - low > 1e-12:
         return Difference(value, low, high, float(draws.std(ddof=1)))
-    room = stats.wilson(0, len(set().union(*prompts.values()))).high
+    room = stats.wilson(0, prompts.whole).high
     return Difference(value, max(-1.0, value - room), min(1.0, value + room), None)
 
 
-def _prompts(first: Sequence[Scored], second: Sequence[Scored]) -> _Prompts:
-    """Of each subset and prompt four numbers: each run's sum of credits, and count."""
-    found: dict[str, dict[str, list[float]]] = defaultdict(
-        lambda: defaultdict(lambda: [0.0] * 4)
-    )
-    for rows in zip(first, second, strict=True):
-        sums = found[rows[0].subset][rows[0].cluster]
-        for run, row in enumerate(rows):
-            if row.credit is not None:
-                sums[2 * run] += row.credit
-                sums[2 * run + 1] += 1
-    return dict(sorted(found.items()))
+class _Prompts(NamedTuple):
+    """How many prompts there are; the numbers of each subset's, and their sums.
+
+    The sums are each run's credits and how many those are, shape (prompts, 4).
+    """
+
+    whole: int
+    numbers: Mapping[str, Any]
+    sums: Mapping[str, Any]
+
+
+def _prompts(first: Rows, second: Rows) -> _Prompts:
+    """Sum the rows of each prompt within each subset; subsets by name."""
+    import numpy
+
+    names = sorted(first.subsets)
+    part = numpy.array([names.index(each) for each in first.subsets])[first.subset_of]
+    rows = numpy.argsort(part, kind="stable")
+    number = stats.numbered(numpy.fromiter(map(hash, first.clusters), int)[rows])
+    columns = []
+    for run in (first, second):
+        worth = numpy.array(run.credits)[rows]
+        columns += [numpy.nan_to_num(worth), worth == worth]
+    numbers, sums = {}, {}
+    ends = numpy.searchsorted(part[rows], range(len(names) + 1))
+    for name, start, end in zip(names, ends, ends[1:], strict=False):
+        numbers[name], local = numpy.unique(number[start:end], return_inverse=True)
+        added = [numpy.bincount(local, each[start:end]) for each in columns]
+        sums[name] = numpy.stack(added, axis=1)
+    return _Prompts(int(number.max()) + 1, numbers, sums)
 
 
 def _drawn(prompts: _Prompts) -> dict[str, Any]:
@@ -126,18 +141,14 @@ def _drawn(prompts: _Prompts) -> dict[str, Any]:
     """
     import numpy
 
-    every = dict.fromkeys(chain.from_iterable(prompts.values()))
-    if len(every) == sum(map(len, prompts.values())):
-        return {
-            subset: _redrawn(subset, numpy.array([*sums.values()]))
-            for subset, sums in prompts.items()
-        }
-    nothing = [0.0] * 4
-    table = [[sums.get(each, nothing) for sums in prompts.values()] for each in every]
-    sums = _redrawn(
-        "prompts of several subsets", numpy.array(table).reshape(len(every), -1)
-    )
-    return dict(zip(prompts, numpy.split(sums, len(prompts), axis=1), strict=True))
+    if prompts.whole == sum(map(len, prompts.numbers.values())):
+        return {subset: _redrawn(subset, sums) for subset, sums in prompts.sums.items()}
+    table = numpy.zeros((prompts.whole, len(prompts.sums), 4))
+    for place, (subset, sums) in enumerate(prompts.sums.items()):
+        table[prompts.numbers[subset], place] = sums
+    drawn = _redrawn("prompts of several subsets", table.reshape(prompts.whole, -1))
+    parts = numpy.split(drawn, len(prompts.sums), axis=1)
+    return dict(zip(prompts.sums, parts, strict=True))
 
 
 def _redrawn(key: str, sums: Any) -> Any:
@@ -171,26 +182,28 @@ def discordance(first: Sequence[Scored], second: Sequence[Scored]) -> Discordanc
         first: A run's rows.
         second: Another run's rows of the same examples in the same order.
     """
-    parted: Counter[float] = Counter()
-    prompts: dict[str, Fraction | int] = defaultdict(int)
-    ties = unscored = 0
-    for one, other in zip(first, second, strict=True):
-        if one.credit is None or other.credit is None:
-            unscored += 1
-            continue
-        prompts[one.cluster] += _exact(one.credit) - _exact(other.credit)
-        if {one.credit, other.credit} <= {0.0, 1.0}:
-            parted[int(one.credit - other.credit)] += 1
-        else:
-            ties += 1
+    import numpy
+
+    ours, theirs = Rows.of(first), Rows.of(second)
+    one, other = numpy.array(ours.credits), numpy.array(theirs.credits)
+    scored = (one == one) & (other == other)
+    whole = numpy.isin(one, (0, 1)) & numpy.isin(other, (0, 1))
+    parted = numpy.where(whole, one - other, 0)
+    number = stats.numbered(ours.clusters)
+    prompts: list[Fraction | int] = [*map(int, numpy.bincount(number, parted))]
+    parts = scored & ~whole  # of ones, which are added up exactly
+    for place in numpy.flatnonzero(parts):
+        apart = _exact(float(one[place])) - _exact(float(other[place]))
+        prompts[number[place]] += apart
+    first_only, second_only = int((parted > 0).sum()), int((parted < 0).sum())
     return Discordance(
-        parted[1],
-        parted[-1],
-        ties,
-        unscored,
-        float(sum(prompts.values())),
-        mcnemar(parted[1], parted[-1]),
-        swapped(prompts.values()),
+        first_only,
+        second_only,
+        int(parts.sum()),
+        int((~scored).sum()),
+        float(sum(prompts)),
+        mcnemar(first_only, second_only),
+        swapped(prompts),
     )
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rrm_harness import models, prompts
 from rrm_harness.comparing import paired
 from rrm_harness.comparing.headline import Headline
-from rrm_harness.comparing.matching import SAME, Run
+from rrm_harness.comparing.matching import SAME, Run, matched
 from rrm_harness.comparing.ranks import ranks
-from rrm_harness.errors import OutputError
+from rrm_harness.errors import OutputError, SpecError
 from rrm_harness.report.cells import (
     NOTHING,
     add,
@@ -96,6 +96,8 @@ def _board(results: Sequence[Result]) -> Board:
 
 def _better(results: Sequence[Result]) -> tuple[set[tuple[int, int]], bool]:
     """Find all (better, worse), and whether every two were paired by example."""
+    if len(results) < 2:  # whose examples nothing stands beside
+        return set(), True
     runs = [_read(each) for each in results]
     known = [(run.result.results, run.rows) for run in runs if run]
     found = Headline.of(known) if known else None
@@ -103,9 +105,9 @@ def _better(results: Sequence[Result]) -> tuple[set[tuple[int, int]], bool]:
     above, by_example = set(), True
     for one, other in combinations(range(len(results)), 2):
         first, second = runs[one], runs[other]
-        if headline and first and second and _alike(first, second):
-            rows = second.only(first.items).rows
-            apart = paired.difference(headline.rule, first.rows, rows)
+        same = _on_the_same(first, second) if headline and first and second else None
+        if headline and same:
+            apart = paired.difference(headline.rule, *(each.rows for each in same))
             low, high = apart.low, apart.high
         else:
             by_example = False
@@ -125,10 +127,12 @@ def _read(result: Result) -> Run | None:
         return None
 
 
-def _alike(first: Run, second: Run) -> bool:
-    return first.items.keys() == second.items.keys() and all(
-        item.asked == second.items[each].asked for each, item in first.items.items()
-    )
+def _on_the_same(first: Run, second: Run) -> Sequence[Run] | None:
+    """Both in one order; None if they are not on the same examples."""
+    try:
+        return matched([first, second], common=False)
+    except SpecError:
+        return None
 
 
 def _gaps(first: Result, second: Result) -> tuple[float, float]:
