@@ -6,7 +6,7 @@ Position: the place in which a response is shown. Length: its number of characte
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -16,9 +16,9 @@ from rrm_harness.calibration import LEAST, one_right, rightness
 from rrm_harness.conduct import own_judgments, verdicts
 from rrm_harness.records import Comparison
 from rrm_harness.schedule import Finished
-from rrm_harness.texts import Texts
 
 FOLDS = 5
+_FOLD = chance.Prefix("length fold")
 STEPS, CLOSE, SINGULAR = 50, 1e-10, 1e12
 """Of a fit: the most steps, the last one's size, and where there is none."""
 
@@ -55,7 +55,7 @@ class Position:
 
     seeded: bool = True
     first: array[int] = field(default_factory=lambda: array("b"))
-    prompts: Texts = field(default_factory=Texts)
+    prompts: array[int] = field(default_factory=lambda: array("q"))
     pairs: int = 0
     flips: int = 0
     to_first: int = 0
@@ -75,9 +75,9 @@ class Position:
             reverse = (order[::-1], sample)
             if reverse not in asked:
                 self.seeded = self.seeded and _drawn(asked[order, sample])
-                if won != 0.5:
+                if self.seeded and won != 0.5:
                     self.first.append(won == 1)
-                    self.prompts.append(cluster)
+                    self.prompts.append(hash(cluster))
             elif reverse in said and order[0] < order[1]:
                 self.pairs += 1
                 self.flips += won != 1 - said[reverse]
@@ -141,13 +141,15 @@ def _even(part: int, whole: int) -> float:
 class Length:
     """How length and being right go together, over pairs with one correct response.
 
-    Lengths are in characters. It keeps three numbers and the cluster of each example.
+    Lengths are in characters. It keeps four numbers and the cluster's hash of each
+    example.
     """
 
-    _right: array[float] = field(default_factory=lambda: array("d"))
-    _correct: array[float] = field(default_factory=lambda: array("d"))
-    _wrong: array[float] = field(default_factory=lambda: array("d"))
-    _clusters: Texts = field(default_factory=Texts)
+    _halves_right: array[int] = field(default_factory=lambda: array("b"))
+    _correct: array[int] = field(default_factory=lambda: array("I"))
+    _wrong: array[int] = field(default_factory=lambda: array("I"))
+    _clusters: array[int] = field(default_factory=lambda: array("q"))
+    _folds: array[int] = field(default_factory=lambda: array("b"))
 
     def add(self, finished: Finished) -> None:
         """Count an example, if something about it was asked and answered."""
@@ -157,17 +159,20 @@ class Length:
         if not own_judgments(finished):
             return
         (correct,) = example.correct
-        self._right.append(rightness(finished))
+        cluster = example.cluster or example.id
+        self._halves_right.append(int(2 * rightness(finished)))
         self._correct.append(len(example.responses[correct]))
         self._wrong.append(len(example.responses[1 - correct]))
-        self._clusters.append(example.cluster or example.id)
+        self._clusters.append(hash(cluster))
+        self._folds.append(fold(cluster))
 
     def results(self) -> dict[str, Any] | None:
         """Length bias; None with fewer prompts than LEAST, or of equal lengths only."""
         import numpy
 
-        right, correct, wrong = map(
-            numpy.array, (self._right, self._correct, self._wrong)
+        right = numpy.array(self._halves_right) / 2
+        correct, wrong = (
+            numpy.array(each, float) for each in (self._correct, self._wrong)
         )
         if stats.distinct(self._clusters) < LEAST or (correct == wrong).all():
             return None
@@ -182,7 +187,7 @@ class Length:
             "correct_longer": self._part(right, longer, "longer"),
             "correct_shorter": self._part(right, shorter, "shorter"),
             "length_only": self._part(
-                guessed_by_length(correct, wrong, self._clusters),
+                guessed_by_length(correct, wrong, self._folds),
                 numpy.full(len(right), True),
                 "length only",
             ),
@@ -204,7 +209,12 @@ class Length:
         }
 
 
-def guessed_by_length(correct: Any, wrong: Any, clusters: Iterable[str]) -> Any:
+def fold(cluster: str) -> int:
+    """Which of FOLDS folds a prompt is in."""
+    return _FOLD.seed(cluster) % FOLDS
+
+
+def guessed_by_length(correct: Any, wrong: Any, folds: Sequence[int]) -> Any:
     """Which pairs a logistic regression on lengths gets right: 1, 0, or 0.5 for a tie.
 
     It sees the differences of the lengths and of their logarithms, and whether a
@@ -216,7 +226,7 @@ def guessed_by_length(correct: Any, wrong: Any, clusters: Iterable[str]) -> Any:
     Args:
         correct: Lengths of the correct responses, shape (pairs,).
         wrong: Lengths of the others, shape (pairs,).
-        clusters: The prompts.
+        folds: The `fold` of each pair's prompt.
 
     Returns:
         Shape (pairs,).
@@ -225,22 +235,22 @@ def guessed_by_length(correct: Any, wrong: Any, clusters: Iterable[str]) -> Any:
 
     differences = numpy.stack([correct - wrong, numpy.log1p(correct)], axis=1)
     differences[:, 1] -= numpy.log1p(wrong)
-    fold = numpy.array([chance.seed("length fold", each) % FOLDS for each in clusters])
-    guessed = numpy.full(len(fold), 0.5)
-    for number in set(fold.tolist()):
-        train, test = differences[fold != number], differences[fold == number]
+    number = numpy.array(folds)
+    guessed = numpy.full(len(number), 0.5)
+    for each in {*folds}:
+        train, test = differences[number != each], differences[number == each]
         scale = numpy.sqrt((train**2).mean(axis=0))
         if len(train) == 0 or not scale.all():
             continue  # nothing to learn from
         asked = numpy.concatenate([train / scale, numpy.eye(2)])
         answered = numpy.concatenate([numpy.ones(len(train)), [0.5, 0.5]])
         weights = _logistic(answered, asked).weights
-        guessed[fold == number] = (numpy.sign(test / scale @ weights) + 1) / 2
+        guessed[number == each] = (numpy.sign(test / scale @ weights) + 1) / 2
     return guessed
 
 
 def at_equal_length(
-    right: Any, difference: Any, clusters: Iterable[str]
+    right: Any, difference: Any, clusters: Sequence[Hashable]
 ) -> dict[str, Any] | None:
     """Accuracy as a logistic regression predicts it for responses of equal length.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +12,6 @@ from rrm_harness import stats
 from rrm_harness.conduct import own_judgments
 from rrm_harness.records import Example
 from rrm_harness.schedule import Finished
-from rrm_harness.texts import Texts
 
 if TYPE_CHECKING:
     import numpy
@@ -55,7 +54,7 @@ class Calibration:
     score is the lower one, as a majority of votes may go against the mean of
     probabilities, the confidence is 1/2.
 
-    It keeps two numbers and the cluster of each example.
+    It keeps two numbers and the cluster's hash of each example.
 
     Args:
         logits: Whether rewards are logits. If not, only shares have a confidence.
@@ -63,8 +62,8 @@ class Calibration:
 
     logits: bool = True
     _margins: array[float] = field(default_factory=lambda: array("d"))
-    _right: array[float] = field(default_factory=lambda: array("d"))
-    _clusters: Texts = field(default_factory=Texts)
+    _halves_right: array[int] = field(default_factory=lambda: array("b"))
+    _clusters: array[int] = field(default_factory=lambda: array("q"))
     _shares: bool = True
     _saved: bool = False
 
@@ -89,8 +88,8 @@ class Calibration:
             self._shares = all(map(_sums_to_one, said))
         sign = 0 if len(winners) == 2 else 1 if winners == (0,) else -1
         self._margins.append(sign * (first - second) if sign else 0.0)
-        self._right.append(rightness(finished))
-        self._clusters.append(example.cluster or example.id)
+        self._halves_right.append(int(2 * rightness(finished)))
+        self._clusters.append(hash(example.cluster or example.id))
 
     def results(self) -> dict[str, Any] | None:
         """Calibration as results.json has it.
@@ -105,7 +104,7 @@ class Calibration:
         sure = self._confidences()
         if stats.distinct(self._clusters) < LEAST or numpy.isin(sure, (0.5, 1.0)).all():
             return None
-        rows = _Rows(sure, numpy.array(self._right), _bins(sure))
+        rows = _Rows(sure, numpy.array(self._halves_right) / 2, _bins(sure))
         ece, brier = self._intervals(rows)
         return {
             "confidence": (SHARE if self._shares else SIGMOID) + CAST * self._saved,
@@ -234,7 +233,7 @@ def _least_share(found: Any, drawn: Any) -> float:
     return 1.0
 
 
-def redraws(clusters: Iterable[str], purpose: str) -> Iterator[numpy.ndarray]:
+def redraws(clusters: Iterable[Hashable], purpose: str) -> Iterator[numpy.ndarray]:
     """Draw whole clusters with replacement; say how often each row was drawn.
 
     Yields:

@@ -25,6 +25,10 @@ class Prefix:
         begun.update(_joined(key))
         return begun.digest()
 
+    def seed(self, *key: Key) -> int:
+        """As `seed` of the first parts and these."""
+        return int.from_bytes(self.digest(*key)[:4], "big")
+
 
 def _joined(key: Sequence[Key]) -> bytes:
     """The parts one after another, each behind its length."""

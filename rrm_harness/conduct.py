@@ -11,7 +11,6 @@ from typing import Any
 from rrm_harness import stats
 from rrm_harness.records import Comparison, Example, Judgment, Note
 from rrm_harness.schedule import Finished
-from rrm_harness.texts import Texts
 
 Verdicts = dict[tuple[tuple[int, ...], int], float]
 """By order and sample: 1 if the response shown first of two won, 0.5 for a tie."""
@@ -135,15 +134,15 @@ class Conduct:
 
 @dataclass(slots=True)
 class Credits:
-    """Credits of examples, and their prompts."""
+    """Credits of examples, and the hashes of their prompts."""
 
     values: array[float] = field(default_factory=lambda: array("d"))
-    clusters: Texts = field(default_factory=Texts)
+    clusters: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, value: float, cluster: str) -> None:
         """Take in one more."""
         self.values.append(value)
-        self.clusters.append(cluster)
+        self.clusters.append(hash(cluster))
 
     def results(self, name: str) -> dict[str, Any]:
         """Their mean and its interval; the name is the key of draws."""

@@ -38,6 +38,14 @@ class Seen:
             return False
         self._recent.add(number)
         if len(self._recent) >= max(self._least, len(self._older) // SHARE):
-            self._older = array("Q", sorted([*self._older, *self._recent]))
-            self._recent.clear()
+            self._merge()
         return True
+
+    def _merge(self) -> None:
+        import numpy  # not before there are many
+
+        recent = numpy.fromiter(self._recent, numpy.uint64, len(self._recent))
+        merged = numpy.concatenate([numpy.array(self._older), recent])
+        merged.sort()
+        self._older = array("Q", merged.tobytes())
+        self._recent.clear()

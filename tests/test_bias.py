@@ -20,7 +20,7 @@ from rrm_harness import (
     evaluate,
     stats,
 )
-from rrm_harness.bias import Bias, at_equal_length, guessed_by_length
+from rrm_harness.bias import Bias, at_equal_length, fold, guessed_by_length
 from rrm_harness.calibration import LEAST
 from rrm_harness.outcomes import outcome_of
 from rrm_harness.report.facts import facts
@@ -324,6 +324,10 @@ def names(count: int) -> list[str]:
     return [f"{number}" for number in range(count)]
 
 
+def folds(count: int) -> list[int]:
+    return [*map(fold, names(count))]
+
+
 def test_a_judge_blind_to_length_is_as_right_at_equal_length() -> None:
     right, difference = drawn(0, 3000, blind)
 
@@ -388,8 +392,8 @@ def test_length_alone_finds_out_whether_correct_responses_are_short_or_long() ->
     short = np.array([10.0 + n % 7 for n in range(100)])
     long = np.array([20.0 + n % 5 for n in range(100)])
 
-    assert guessed_by_length(short, long, names(100)).tolist() == [1.0] * 100
-    assert guessed_by_length(long, short, names(100)).tolist() == [1.0] * 100
+    assert guessed_by_length(short, long, folds(100)).tolist() == [1.0] * 100
+    assert guessed_by_length(long, short, folds(100)).tolist() == [1.0] * 100
 
 
 def test_length_alone_is_tested_on_prompts_that_it_was_not_fitted_to() -> None:
@@ -397,7 +401,7 @@ def test_length_alone_is_tested_on_prompts_that_it_was_not_fitted_to() -> None:
     rng = stats.generator("alone")
     correct, wrong = rng.integers(10, 1000, (2, 2000)).astype(float)
 
-    guessed = guessed_by_length(correct, wrong, names(2000))
+    guessed = guessed_by_length(correct, wrong, folds(2000))
 
     assert guessed.mean() == pytest.approx(0.5, abs=0.03)
 
@@ -406,7 +410,7 @@ def test_length_alone_knows_nothing_of_equal_lengths() -> None:
     correct = np.array([10.0, 20.0] * 20)
     wrong = np.array([5.0, 20.0] * 20)
 
-    assert guessed_by_length(correct, wrong, names(40)).tolist() == [1.0, 0.5] * 20
+    assert guessed_by_length(correct, wrong, folds(40)).tolist() == [1.0, 0.5] * 20
 
 
 @settings(max_examples=15)
@@ -426,7 +430,7 @@ def test_any_lengths_have_finite_numbers(told: list[tuple[int, int, float]]) -> 
     )
 
     found = at_equal_length(right, correct - wrong, names(len(told)))
-    guessed = guessed_by_length(correct, wrong, names(len(told)))
+    guessed = guessed_by_length(correct, wrong, folds(len(told)))
 
     json.dumps(found, allow_nan=False)
     assert set(guessed.tolist()) <= {0.0, 0.5, 1.0}

@@ -45,6 +45,14 @@ def test_a_seed_has_32_bits(key: list) -> None:
     assert 0 <= chance.seed(*key) < 2**32
 
 
+@given(begun=KEYS, key=KEYS)
+def test_a_key_that_is_begun_once_gives_the_same(begun: list, key: list) -> None:
+    prefix = chance.Prefix(*begun)
+
+    assert prefix.digest(*key) == chance.digest(*begun, *key)
+    assert prefix.seed(*key) == chance.seed(*begun, *key)
+
+
 @given(key=KEYS)
 def test_a_uniform_draw_lies_between_0_and_1(key: list) -> None:
     assert 0 <= chance.uniform(*key) < 1
