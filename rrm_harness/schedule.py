@@ -106,6 +106,7 @@ def play_all(
     seed: int = 0,
     window: int = WINDOW,
     *,
+    most_owed: int = REQUESTS,
     truncate: bool = False,
 ) -> Iterator[Finished]:
     """Play every example and yield what was found, in the examples' order.
@@ -115,14 +116,13 @@ def play_all(
 
     At most `window` examples are unfinished at a time, and at most BUFFER times as many
     wait for an earlier one to finish. No example is begun while the engines owe
-    REQUESTS answers. An engine that asks for more than either is given more. Where
+    `most_owed` answers. An engine that asks for more than either is given more. Where
     examples differ in length, and the engine says how much it can use, the rest is held
     back and it is AHEAD times as many of both.
     """
+    schedule = _Schedule(answers, strategy, most_owed, truncate)
     try:
-        yield from _played(
-            examples, strategy, _Schedule(answers, strategy, truncate), seed, window
-        )
+        yield from _played(examples, strategy, schedule, seed, window)
     finally:
         answers.release()
 
@@ -158,9 +158,12 @@ def _played(
 class _Schedule:
     """The plays that can go on now, and what is held; the rest waits in `answers`."""
 
-    def __init__(self, answers: Answers, strategy: Strategy, truncate: bool) -> None:
+    def __init__(
+        self, answers: Answers, strategy: Strategy, most_owed: int, truncate: bool
+    ) -> None:
         self._answers = answers
         self._strategy = strategy
+        self._most_owed = most_owed
         self._truncate = truncate
         self._capacity = answers.capacity
         self._lengths: set[int] | None = set() if self._capacity else None
@@ -179,7 +182,7 @@ class _Schedule:
         """Whether another example may begin."""
         ahead = AHEAD if self._holds else 1
         asked = self._answers.outstanding + len(self._held)
-        if asked >= max(ahead * REQUESTS, self._capacity):
+        if asked >= max(ahead * self._most_owed, self._capacity):
             return False
         if begun >= BUFFER * window + self._capacity:
             return False

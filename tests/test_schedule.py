@@ -25,7 +25,6 @@ from rrm_harness import (
     Strategy,
     chance,
     host,
-    schedule,
 )
 from rrm_harness.answers import Answers, Bench
 from rrm_harness.schedule import AHEAD, BUFFER, Finished, play_all
@@ -348,13 +347,12 @@ def test_more_examples_are_begun_where_the_longest_are_to_go_first_but_not_all(
 
 @pytest.mark.parametrize(("lengths", "times"), [([2], 1), ([2, 3], AHEAD)])
 def test_no_example_is_begun_while_enough_is_held(
-    monkeypatch: pytest.MonkeyPatch, lengths: list[int], times: int
+    lengths: list[int], times: int
 ) -> None:
-    monkeypatch.setattr(schedule, "REQUESTS", 10)
     engine, census = FakeEngine(), Census(cycle(lengths))
     engine.capacity = 2
 
-    run(examples(60), census, None, engine)
+    list(play_all(examples(60), census, answers(None, engine), most_owed=10))
 
     assert census.most == times * 10
 
@@ -407,12 +405,12 @@ def test_no_more_examples_are_begun_than_the_buffer_holds(
 
 @pytest.mark.parametrize(("votes", "most"), [(1, 10), (4, 13), (5, 14), (30, 39)])
 def test_no_example_is_begun_while_the_engines_owe_enough(
-    monkeypatch: pytest.MonkeyPatch, votes: int, most: int
+    votes: int, most: int
 ) -> None:
-    monkeypatch.setattr(schedule, "REQUESTS", 10)
-    engine = FakeEngine()
+    engine, voting = FakeEngine(), build(f"voting,k={votes},stop=none")
 
-    found = run(examples(50), build(f"voting,k={votes},stop=none"), None, engine)
+    known = answers(None, engine)
+    found = list(play_all(examples(50), voting, known, most_owed=10))
 
     assert engine.most == most
     assert len(found) == 50
