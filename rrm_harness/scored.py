@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
@@ -15,7 +16,6 @@ from rrm_harness.texts import Texts
 NO_VALUES: Mapping[str, float] = MappingProxyType({})
 """One for all rows: of a million, each would be an object of its own."""
 _NAN = float("nan")
-_ANY = (0.0, 1.0)
 _FAILURES: list[Failure | None] = [None, *Failure]
 _CODES = {failure: code for code, failure in enumerate(_FAILURES)}
 
@@ -42,7 +42,9 @@ class Scored(NamedTuple):
 class Rows(Sequence[Scored]):
     """Rows of a run as columns, in some thirty bytes a row; more can be added.
 
-    A rule of a benchmark may read them row by row, as any sequence.
+    A rule of a benchmark may read them row by row, as any sequence. Those that could be
+    worth something else than their credit, as where something failed, take as many
+    bytes again.
 
     Attributes:
         ids: Each row's.
@@ -57,7 +59,9 @@ class Rows(Sequence[Scored]):
         self._subsets: dict[str, int] = {}
         self.subset_of = array("I")
         self.credits = array("d")
-        self._unsure: dict[int, tuple[float, float]] = {}
+        self._unsure = array("Q")
+        self._least = array("d")
+        self._most = array("d")
         self._failures = bytearray()
         self._ties = bytearray()
         self._values: dict[int, Mapping[str, float]] = {}
@@ -76,8 +80,9 @@ class Rows(Sequence[Scored]):
         if values:
             self._values[len(self._ties)] = values
         if not low == worth == high:
-            ends = (low, high)
-            self._unsure[len(self._ties)] = _ANY if ends == _ANY else ends
+            self._unsure.append(len(self._ties))
+            self._least.append(low)
+            self._most.append(high)
         if cluster != name and self.clusters is self.ids:
             self.clusters = Texts(self.ids)
         self.ids.append(name)
@@ -98,12 +103,15 @@ class Rows(Sequence[Scored]):
             self.subset_of,
             self.clusters,
             self.credits,
+            self.lows,
+            self.highs,
             self._failures,
             self._ties,
             strict=True,
         )
-        for place, (name, subset, cluster, worth, failed, tied) in enumerate(columns):
-            low, high = self._unsure.get(place, (worth, worth))
+        for place, (name, subset, cluster, worth, low, high, failed, tied) in enumerate(
+            columns
+        ):
             yield Scored(
                 name,
                 names[subset],
@@ -126,8 +134,10 @@ class Rows(Sequence[Scored]):
         if isinstance(place, slice):
             return [self[each] for each in range(len(self))[place]]
         place = range(len(self))[place]
-        worth = self.credits[place]
-        low, high = self._unsure.get(place, (worth, worth))
+        low = high = worth = self.credits[place]
+        ends = bisect_left(self._unsure, place)
+        if self._unsure[ends : ends + 1] == array("Q", [place]):
+            low, high = self._least[ends], self._most[ends]
         return Scored(
             self.ids[place],
             self.subsets[self.subset_of[place]],
@@ -147,18 +157,18 @@ class Rows(Sequence[Scored]):
 
     @property
     def lows(self) -> array[float]:
-        """The least that each row could be worth."""
-        return self._ends(0)
+        """The least that each row could be worth, put together anew each time."""
+        return self._worth(self._least)
 
     @property
     def highs(self) -> array[float]:
-        """The most that each row could be worth."""
-        return self._ends(1)
+        """The most that each row could be worth, put together anew each time."""
+        return self._worth(self._most)
 
-    def _ends(self, end: int) -> array[float]:
+    def _worth(self, unsure: array[float]) -> array[float]:
         found = self.credits[:]
-        for place, ends in self._unsure.items():
-            found[place] = ends[end]
+        for place, worth in zip(self._unsure, unsure, strict=True):
+            found[place] = worth
         return found
 
     @property

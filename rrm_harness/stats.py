@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from itertools import chain
 from math import sqrt
@@ -108,13 +109,13 @@ def generator(*key: chance.Key) -> numpy.random.Generator:
 def numbered(clusters: Iterable[Hashable]) -> Any:
     """The clusters by number, from 0 in the order in which they come; shape (rows,).
 
-    They are told apart by their 64-bit hashes, as `seen.Seen` does.
+    They are told apart by their 64-bit hashes, as `seen.Seen` does; an array is of
+    such hashes, or of numbers.
     """
     import numpy
 
-    hashes = numpy.fromiter(map(hash, clusters), dtype=numpy.int64)
     _, first, sorted_number = numpy.unique(
-        hashes, return_index=True, return_inverse=True
+        _hashes(clusters), return_index=True, return_inverse=True
     )
     number = numpy.empty(len(first), dtype=numpy.int64)
     number[numpy.argsort(first)] = numpy.arange(len(first))
@@ -125,7 +126,15 @@ def distinct(clusters: Iterable[Hashable]) -> int:
     """How many clusters there are."""
     import numpy
 
-    return len(numpy.unique(numpy.fromiter(map(hash, clusters), dtype=numpy.int64)))
+    return len(numpy.unique(_hashes(clusters)))
+
+
+def _hashes(clusters: Iterable[Hashable]) -> Any:
+    import numpy
+
+    if isinstance(clusters, array | numpy.ndarray):
+        return numpy.asarray(clusters, dtype=numpy.int64)
+    return numpy.fromiter(map(hash, clusters), dtype=numpy.int64)
 
 
 def resampled_mean(

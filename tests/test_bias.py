@@ -451,6 +451,21 @@ def test_pairs_of_one_prompt_are_drawn_together_for_an_interval() -> None:
     assert together["accuracy_high"] > alone["accuracy_high"]
 
 
+def test_the_names_of_a_prompts_pairs_change_nothing_about_length() -> None:
+    found = []
+    for letter in "ab":
+        rng = np.random.default_rng(5)
+        told = [(*rng.integers(1, 40, 2), float(rng.integers(2))) for _ in range(80)]
+        finished = with_lengths(*told)
+        for number, each in enumerate(finished):
+            each.example = replace(
+                each.example, id=f"{letter}{number}", cluster=f"{number // 2}"
+            )
+        found.append(length(finished))
+
+    assert found[0] == found[1]
+
+
 def test_bias_is_shown_in_a_few_lines() -> None:
     told = [(9, 5, FIRST)] * 12 + [(9, 5, SECOND)] * 4 + [(5, 9, FIRST)] * 6
     found = bias([*with_lengths(*told, *[(5, 9, SECOND)] * 13), *asked_twice((1, 1))])

@@ -121,9 +121,16 @@ def scored(credits: Sequence[float | None], each: int = 1) -> list[Scored]:  # n
     ]
 
 
+def told(directory: Path) -> list[dict[str, Any]]:
+    """The lines of a run's outcomes."""
+    lines = (directory / "outcomes.jsonl").read_text().splitlines()
+    return [*map(json.loads, lines)]
+
+
 def rewritten(directory: Path, *lines: dict[str, Any]) -> None:
     """Let a run have other outcomes."""
     text = "".join(json.dumps(line) + "\n" for line in lines)
+    text = text.replace("Infinity", "1e400")
     (directory / "outcomes.jsonl").write_text(text)
     results = directory / "results.json"
     content = read_results(results)
@@ -311,29 +318,71 @@ def test_many_runs_are_read_as_neighbors_in_rank(made: Made) -> None:
     assert len(json.loads(comparison.as_json(found))["pairs"]) == 55
 
 
-def test_an_example_that_is_another_under_the_same_id_is_refused(made: Made) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"lengths": [5, 6]}, {"subset": "c"}, {"cluster": "prompt-1"}, {"correct": [1]}],
+    ids=str,
+)
+def test_an_example_that_is_another_under_the_same_id_is_refused(
+    made: Made, change: dict[str, Any]
+) -> None:
     directories = [made("one"), made("other")]
-    outcomes = directories[1] / "outcomes.jsonl"
-    lines = [json.loads(line) for line in outcomes.read_text().splitlines()]
-    lines[7]["lengths"] = [5, 6]
+    lines = told(directories[1])
+    lines[7] |= change
     rewritten(directories[1], *lines)
 
     assert "example 'pair-7'" in refused(*directories)
 
 
 @pytest.mark.parametrize(
-    "change", [{"cluster": None}, {"winners": 3}, {"failure": "no-such"}]
+    "change",
+    [
+        {"id": 7},
+        {"id": ["pair-7"]},
+        {"id": "pair-8"},
+        {"subset": None},
+        {"cluster": 3},
+        {"credit": "1.0"},
+        {"credit": 10**400},
+        {"credit": float("inf")},
+        {"failure": "no-such"},
+        {"failure": []},
+        {"winners": 3},
+        {"winners": [5]},
+        {"lengths": [-1, 3]},
+        {"lengths": None},
+        {"correct": 0},
+    ],
+    ids=str,
 )
 def test_outcomes_of_another_version_are_refused(
     made: Made, change: dict[str, Any]
 ) -> None:
     directories = [made("one"), made("other")]
-    outcomes = directories[1] / "outcomes.jsonl"
-    line = {**json.loads(outcomes.read_text().splitlines()[0]), **change}
-    told = {name: value for name, value in line.items() if value is not None}
-    rewritten(directories[1], told)
+    lines = told(directories[1])
+    lines[7] |= change
+    rewritten(directories[1], *lines)
 
     assert "damaged or another version's" in refused(*directories)
+
+
+def test_outcomes_that_lack_a_field_are_refused(made: Made) -> None:
+    directories = [made("one"), made("other")]
+    lines = told(directories[1])
+    del lines[7]["cluster"]
+    rewritten(directories[1], *lines)
+
+    assert "damaged or another version's" in refused(*directories)
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_a_run_of_which_nothing_counts_is_refused(made: Made, common: bool) -> None:
+    directories = [made("one"), made("other")]
+    rewritten(
+        directories[1], *[line | {"credit": None} for line in told(directories[1])]
+    )
+
+    assert "could be scored" in refused(*directories, common=common)
 
 
 def test_a_run_is_not_compared_with_itself(made: Made) -> None:
@@ -434,6 +483,30 @@ def test_prompts_of_several_subsets_are_drawn_once_for_all_of_them() -> None:
 
     assert parts.value == pytest.approx(whole.value)
     assert parts.error == pytest.approx(whole.error, rel=0.1)
+
+
+def test_a_prompt_that_is_in_some_subsets_alone_is_drawn_for_those() -> None:
+    rng = numpy.random.default_rng(3)
+    ahead = rng.integers(-1, 2, 60).astype(float)
+    ours, theirs = numpy.maximum(ahead, 0), numpy.maximum(-ahead, 0)
+    both = [*range(5, 60, 4), 59]
+    runs = [
+        [
+            row
+            for row in in_subsets([*each], 2)
+            if row.subset == "0" or int(row.cluster) in both
+        ]
+        for each in (ours, theirs)
+    ]
+
+    found = difference(Rule(average="subsets"), *runs)
+
+    drawn = rng.integers(0, 60, (4000, 60))
+    also = numpy.isin(drawn, both)
+    second = (ahead[drawn] * also).sum(axis=1) / also.sum(axis=1)
+    naive = (ahead[drawn].mean(axis=1) + second) / 2
+    assert found.value == pytest.approx((ahead.mean() + ahead[both].mean()) / 2)
+    assert found.error == pytest.approx(naive.std(), rel=0.06)
 
 
 def test_prompts_of_several_subsets_are_swapped_once_for_all_of_them() -> None:

@@ -27,11 +27,13 @@ def test_they_are_what_was_added(odd: str, more: list[str], blocks: int) -> None
         assert texts[place] == told[place]
 
 
-@given(st.lists(SOME, max_size=3), st.lists(SOME, max_size=3), st.integers(0, 1))
-def test_they_are_equal_as_lists_are(one: list[str], two: list[str], full: int) -> None:
-    block = filler(full * BLOCK, odd=BETWEEN)
+@given(SOME, SOME, st.lists(SOME, max_size=3), st.lists(SOME, max_size=3))
+def test_they_are_equal_as_lists_are(
+    odd: str, other: str, one: list[str], two: list[str]
+) -> None:
+    first, second = [*filler(BLOCK, odd=odd), *one], [*filler(BLOCK, odd=other), *two]
 
-    assert (Texts([*block, *one]) == Texts([*block, *two])) is (one == two)
+    assert (Texts(first) == Texts(second)) is (first == second)
     assert Texts(one) != one
 
 

@@ -53,13 +53,15 @@ def agreement(first: Choices, second: Choices) -> Agreement:
     Source: J. Cohen, Educational and Psychological Measurement 20 (1960), 37-46.
     """
     table = Counter(
-        pair for pair in zip(first, second, strict=True) if None not in pair
+        (one, other)
+        for one, other in zip(first, second, strict=True)
+        if one is not None and other is not None
     )
     both = table.total()
     if not both:
         return Agreement(0, None, None)
     share = sum(count for pair, count in table.items() if pair[0] == pair[1]) / both
-    labels = sorted({label for pair in table for label in pair if label is not None})
+    labels = sorted({label for pair in table for label in pair})
     if len(labels) == 1:
         return Agreement(both, share, None)
     import numpy

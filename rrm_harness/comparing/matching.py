@@ -5,10 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from sys import intern
 from typing import Any, Self
 
+from rrm_harness import stats
 from rrm_harness.comparing.agreement import choice
 from rrm_harness.errors import OutputError, SpecError
 from rrm_harness.records import Failure
@@ -20,6 +22,16 @@ SAME = ("dataset", "revision", "rule")
 SHOWN_IDS = 3
 
 Places = Mapping[str, int]
+
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+"""What a line can raise that is not as this version writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,9 @@ class Run:
                 chosen = choice(line)
                 choices.append(chosen and intern(chosen))
                 asked.append(hash((*row[:3], *line["lengths"], *line["correct"])))
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            if stats.distinct(rows.ids) < len(rows):
+                raise ValueError("an id occurs twice")
+        except _DAMAGE as error:
             raise OutputError(
                 f"the outcomes in {result.directory} are damaged or another version's;"
                 " run the same command again: no judgment is lost"
@@ -64,6 +78,8 @@ class Run:
 
     def only(self, places: Sequence[int]) -> Run:
         """The run as if these had been all of its examples, in this order."""
+        if places == [*range(len(self.rows))]:
+            return self
         return replace(
             self,
             rows=self.rows.taken(places),
@@ -75,10 +91,13 @@ class Run:
 def _row(line: Mapping[str, Any]) -> Scored:
     """What an example's line in outcomes.jsonl says; no bounds are asked of it."""
     credit, failure = line["credit"], line["failure"]
+    texts = (line["id"], line["subset"], line["cluster"])
+    if not all(isinstance(each, str) for each in texts):
+        raise TypeError(f"{texts} are no texts")
+    if not isfinite(credit or 0.0) or min(line["lengths"], default=0) < 0:
+        raise ValueError(f"{line} has no such numbers")
     return Scored(
-        line["id"],
-        line["subset"],
-        line["cluster"],
+        *texts,
         credit,
         low=credit or 0.0,
         high=credit or 0.0,
@@ -158,7 +177,7 @@ def matched(runs: Sequence[Run], *, common: bool) -> list[Run]:
 
 def _in_one_order(runs: Sequence[Run], *, common: bool) -> Sequence[Run]:
     """The runs on the examples that all have, in the order of the first."""
-    if all(run.rows.ids == runs[0].rows.ids for run in runs):
+    if runs[0].rows and all(run.rows.ids == runs[0].rows.ids for run in runs):
         return runs
     places = [run.places for run in runs]
     for other, theirs in zip(runs[1:], places[1:], strict=True):

@@ -87,7 +87,7 @@ def difference(
         first: A run's rows, at least one with credit.
         second: Another run's rows of the same examples in the same order.
     """
-    prompts = _prompts(Rows.of(first), Rows.of(second))
+    prompts = _prompts(*_columns(first, second))
     drawn = _drawn(prompts)
     ours, theirs = (_headlines(rule, drawn, run) for run in (0, 1))
     value, draws = float(ours[0] - theirs[0]), ours[1:] - theirs[1:]
@@ -96,6 +96,12 @@ def difference(
         return Difference(value, low, high, float(draws.std(ddof=1)))
     room = stats.wilson(0, prompts.whole).high
     return Difference(value, max(-1.0, value - room), min(1.0, value + room), None)
+
+
+def _columns(first: Sequence[Scored], second: Sequence[Scored]) -> tuple[Rows, Rows]:
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} rows are not on {len(second)} examples")
+    return Rows.of(first), Rows.of(second)
 
 
 class _Prompts(NamedTuple):
@@ -114,9 +120,10 @@ def _prompts(first: Rows, second: Rows) -> _Prompts:
     import numpy
 
     names = sorted(first.subsets)
-    part = numpy.array([names.index(each) for each in first.subsets])[first.subset_of]
+    place = {name: number for number, name in enumerate(names)}
+    part = numpy.array([place[each] for each in first.subsets])[first.subset_of]
     rows = numpy.argsort(part, kind="stable")
-    number = stats.numbered(numpy.fromiter(map(hash, first.clusters), int)[rows])
+    number = stats.numbered(stats.numbered(first.clusters)[rows])
     columns = []
     for run in (first, second):
         worth = numpy.array(run.credits)[rows]
@@ -184,7 +191,7 @@ def discordance(first: Sequence[Scored], second: Sequence[Scored]) -> Discordanc
     """
     import numpy
 
-    ours, theirs = Rows.of(first), Rows.of(second)
+    ours, theirs = _columns(first, second)
     one, other = numpy.array(ours.credits), numpy.array(theirs.credits)
     scored = (one == one) & (other == other)
     whole = numpy.isin(one, (0, 1)) & numpy.isin(other, (0, 1))
