@@ -24,7 +24,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -172,7 +172,11 @@ def told(*arguments: str) -> int:
     """Run a command of ours for what it takes, not for what it says."""
     from rrm_harness.cli import commands
 
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+    with (
+        open(os.devnull, "w") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+    ):
         commands.main(list(arguments), standalone_mode=False)
     return 0
 
