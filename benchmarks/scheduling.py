@@ -42,7 +42,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import NormalDist, median
@@ -61,7 +60,6 @@ from rrm_harness import (
     Strategy,
     chance,
     host,
-    schedule,
 )
 from rrm_harness.answers import Answers, Bench
 from rrm_harness.inputs import completions
@@ -284,26 +282,14 @@ class Rounds(Kept):
         return done
 
 
-@contextmanager
-def without_bounds() -> Iterator[None]:
-    """Lift the scheduler's bound on requests, for a round is of all examples."""
-    bound, schedule.REQUESTS = schedule.REQUESTS, sys.maxsize
-    try:
-        yield
-    finally:
-        schedule.REQUESTS = bound
-
-
 def judged(
     examples: Sequence[Example], judge: Judge, engine: Kept, how: Strategy
 ) -> tuple[dict[str, Any], int]:
     """Every example's winners, and how many judgments they took; nothing is stored."""
     answers = Answers({"judge": Bench(judge, engine)})
-    if isinstance(engine, Rounds):
-        with without_bounds():
-            found = list(play_all(examples, how, answers, window=len(examples)))
-    else:
-        found = list(play_all(examples, how, answers))
+    whole = {"window": len(examples), "most_owed": sys.maxsize}  # a round is of all
+    bounds = whole if isinstance(engine, Rounds) else {}
+    found = list(play_all(examples, how, answers, **bounds))
     winners = {each.example.id: each.outcome.winners for each in found}
     return winners, len(engine.asked)
 
