@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from rrm_harness import chance
@@ -355,7 +355,7 @@ def described(plugin: object, *, paths: bool = True) -> str:
     listed = ", ".join(
         f"{name}={_described_option(value, paths)}"
         for name, value in options.items()
-        if paths or not isinstance(value, Path)
+        if paths or not isinstance(value, PathLike)
     )
     return f"{type(plugin).__module__}.{type(plugin).__qualname__}({listed})"
 
