@@ -158,14 +158,14 @@ class Rows(Sequence[Scored]):
     @property
     def lows(self) -> array[float]:
         """The least that each row could be worth, put together anew each time."""
-        return self._worth(self._least)
+        return self._bounds(self._least)
 
     @property
     def highs(self) -> array[float]:
         """The most that each row could be worth, put together anew each time."""
-        return self._worth(self._most)
+        return self._bounds(self._most)
 
-    def _worth(self, unsure: array[float]) -> array[float]:
+    def _bounds(self, unsure: array[float]) -> array[float]:
         found = self.credits[:]
         for place, worth in zip(self._unsure, unsure, strict=True):
             found[place] = worth
